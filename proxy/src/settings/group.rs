@@ -1,0 +1,230 @@
+//! One pool of peers and its policy.
+
+use std::time::Duration;
+
+/// One pool of peers and its policy.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    /// Unique; 1 to 64 of `A-Z a-z 0-9 _ - .`.
+    pub name: String,
+    /// What its peers speak.
+    pub protocol: Protocol,
+    /// What selection, breaker, health and retry go by.
+    pub policy: lb::GroupPolicy,
+    /// At least one.
+    pub peers: Vec<PeerSettings>,
+    /// What consistent hashing hashes.
+    pub hash: Option<HashKey>,
+    /// Where requests belong.
+    pub region: Option<RegionSettings>,
+    /// How peers are probed.
+    pub health_check: HealthCheck,
+    /// Which `tools/call` requests may run again.
+    pub retry_tools: ToolRetry,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// A comment is sent on an event stream that was quiet this long; none: never. Some clients
+    /// cut at 300 s (undici, Python SDK 1.x).
+    pub sse_keepalive: Option<Duration>,
+    /// What `Host` a peer sees.
+    pub host: HostPolicy,
+    /// How long an idle connection to a peer is kept; below the peers' own keep-alive.
+    pub pool_idle: Duration,
+    /// Idle connections kept per peer and thread.
+    pub pool_size: usize,
+}
+
+impl GroupSettings {
+    /// A group with the defaults.
+    pub fn new(name: impl Into<String>, peers: Vec<PeerSettings>) -> Self {
+        Self {
+            name: name.into(),
+            protocol: Protocol::default(),
+            policy: lb::GroupPolicy::default(),
+            peers,
+            hash: None,
+            region: None,
+            health_check: HealthCheck::default(),
+            retry_tools: ToolRetry::default(),
+            timeouts: Timeouts::default(),
+            sse_keepalive: Some(Duration::from_secs(25)),
+            host: HostPolicy::default(),
+            pool_idle: Duration::from_secs(55),
+            pool_size: 256,
+        }
+    }
+}
+
+/// What the peers of a group speak.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Protocol {
+    /// Told by each request.
+    #[default]
+    Auto,
+    /// Plain HTTP, never MCP.
+    Http,
+    /// MCP, known beforehand.
+    Mcp,
+}
+
+/// One peer of a group.
+#[derive(Clone, Debug)]
+pub struct PeerSettings {
+    /// What selection knows of it.
+    pub peer: lb::Peer,
+    /// Where it is.
+    pub url: PeerUrl,
+}
+
+/// Where a peer is. Cleartext HTTP/1.1 for now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerUrl {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The `Host` header this URL implies: host and, unless it is 80, port.
+    pub authority: String,
+    /// The path that replaces a matched route prefix; empty when the URL has none or `/`. Never
+    /// ends with `/`.
+    pub path: String,
+}
+
+/// What `Host` a peer sees.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum HostPolicy {
+    /// The authority of the peer's URL for MCP requests, what the client sent for plain HTTP.
+    #[default]
+    Auto,
+    /// A given value.
+    Fixed(http::HeaderValue),
+    /// What the client sent.
+    Preserve,
+    /// The authority of the peer's URL.
+    Upstream,
+}
+
+/// What consistent hashing hashes. A request without the key is spread by the group's cursor.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HashKey {
+    /// The address of the client.
+    ClientIp,
+    /// The value of a cookie.
+    Cookie(String),
+    /// The value of a header.
+    Header(http::HeaderName),
+    /// The MCP tool, resource or prompt (`mcp:name`).
+    McpName,
+    /// An `Mcp-Param-*` header, decoded (`mcp:param:NAME`).
+    McpParam(http::HeaderName),
+    /// The MCP session id (`mcp:session`).
+    McpSession,
+    /// The value of a query parameter.
+    Query(String),
+}
+
+/// Where requests belong. The proxy's own region and the fallback list are in the group's policy.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RegionSettings {
+    /// The header that names the wanted region, decoded if it is MCP's Base64 form.
+    pub key: Option<http::HeaderName>,
+}
+
+/// How peers are probed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HealthCheck {
+    /// What a probe is; none: the group's protocol decides (`tcp`, and `mcp` once a peer has
+    /// answered as MCP or when the protocol is `mcp`).
+    pub probe: Option<Probe>,
+    /// Time between two probes, before 10 % of jitter.
+    pub interval: Duration,
+    /// How long a probe may take.
+    pub timeout: Duration,
+    /// Time between two probes while the verdict is about to change, or after a failed request.
+    pub fast_interval: Duration,
+}
+
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self {
+            probe: None,
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            fast_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What a health probe is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Probe {
+    /// An HTTP request.
+    Http(HttpProbe),
+    /// What the peer's era has for it: `server/discover`, or `ping` on one long-lived session.
+    Mcp,
+    /// No probe: only traffic tells.
+    None,
+    /// A connection.
+    Tcp,
+}
+
+/// An HTTP health probe.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HttpProbe {
+    /// The path asked for with GET; begins with `/`.
+    pub path: String,
+    /// The lowest and the highest status that passes.
+    pub statuses: (u16, u16),
+}
+
+impl Default for HttpProbe {
+    fn default() -> Self {
+        Self {
+            path: "/".to_owned(),
+            statuses: (200, 399),
+        }
+    }
+}
+
+/// Which `tools/call` requests may run again after they may have reached a peer.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum ToolRetry {
+    /// All.
+    Always,
+    /// Those whose tool every peer says to be read-only or idempotent. Until annotations are
+    /// learned this is `Never`.
+    #[default]
+    Annotated,
+    /// None.
+    Never,
+    /// Those of the named tools.
+    Only(Vec<String>),
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// To a connection.
+    pub connect: Duration,
+    /// From the end of the request to the response head; none: no bound. Does not apply to MCP
+    /// `tools/call` unless `first_byte_for_tools`.
+    pub first_byte: Option<Duration>,
+    /// The operator set `first_byte`, so it applies to `tools/call` too.
+    pub first_byte_for_tools: bool,
+    /// Between two bytes of a response body; event streams are exempt.
+    pub idle: Option<Duration>,
+    /// From the request head to the end of the response; event streams are exempt.
+    pub total: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            first_byte: Some(Duration::from_secs(60)),
+            first_byte_for_tools: false,
+            idle: Some(Duration::from_secs(300)),
+            total: Some(Duration::from_secs(300)),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Bounds on what clients and peers may cost.
+
+use std::time::Duration;
+
+/// Bounds on what clients and peers may cost. Each has a metric that counts when it bites.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Client connections in all; 0: no cap.
+    pub connections: usize,
+    /// Client connections from one address; 0: no cap.
+    pub connections_per_address: usize,
+    /// Time to the whole head of a request, from its first byte; also to the first byte of a
+    /// new connection.
+    pub head_timeout: Duration,
+    /// Silence in the middle of a request body.
+    pub body_idle: Duration,
+    /// Bytes per second a request body must reach once it has lasted ten seconds; 0: any.
+    pub body_min_rate: u32,
+    /// A response that makes no progress because the client does not read.
+    pub write_stall: Duration,
+    /// Silence between two requests of a connection.
+    pub keep_alive: Duration,
+    /// Requests on one connection before it is closed; 0: no cap.
+    pub requests_per_connection: u32,
+    /// Bytes of a request head.
+    pub head_size: usize,
+    /// Bytes of a request's target.
+    pub target_size: usize,
+    /// Header fields of a request or a response.
+    pub headers: usize,
+    /// Bytes of a response head.
+    pub upstream_head_size: usize,
+    /// Interim (1xx) responses a peer may send before the final one.
+    pub interim_responses: u32,
+    /// Bytes of one request body kept for another attempt; above it the body streams, once.
+    pub replay_body: usize,
+    /// Bytes of request bodies kept for another attempt, in all.
+    pub replay_total: usize,
+    /// Bytes of a request body that is read to learn its JSON-RPC method.
+    pub mcp_body: usize,
+    /// How long requests may run on after a shutdown began.
+    pub drain_requests: Duration,
+    /// How long streams may run on after a shutdown began.
+    pub drain_streams: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            connections_per_address: 0,
+            head_timeout: Duration::from_secs(10),
+            body_idle: Duration::from_secs(30),
+            body_min_rate: 240,
+            write_stall: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            requests_per_connection: 10_000,
+            head_size: 32 * 1024,
+            target_size: 8 * 1024,
+            headers: 100,
+            upstream_head_size: 64 * 1024,
+            interim_responses: 10,
+            replay_body: 256 * 1024,
+            replay_total: 64 * 1024 * 1024,
+            mcp_body: 4 * 1024 * 1024,
+            drain_requests: Duration::from_secs(30),
+            drain_streams: Duration::from_secs(300),
+        }
+    }
+}

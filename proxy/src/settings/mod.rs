@@ -1,0 +1,35 @@
+//! The checked configuration: what `config` builds from a file, or a program by hand.
+//!
+//! Every value here is already sound; nothing later parses or repairs it.
+
+mod group;
+mod limits;
+mod listener;
+mod route;
+mod session;
+
+pub use group::{
+    GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, PeerSettings, PeerUrl, Probe,
+    Protocol, RegionSettings, Timeouts, ToolRetry,
+};
+pub use limits::Limits;
+pub use listener::ListenerSettings;
+pub use route::{RouteMatch, RouteSettings};
+pub use session::{SealKey, SessionBinding, SessionSettings};
+
+/// The checked configuration of the data plane.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Worker threads, each with a runtime of its own; 0: one per core.
+    pub threads: usize,
+    /// Where clients connect.
+    pub listeners: Vec<ListenerSettings>,
+    /// The pools of peers.
+    pub groups: Vec<GroupSettings>,
+    /// Which request goes to which group; empty: the one group takes all.
+    pub routes: Vec<RouteSettings>,
+    /// Bounds on what clients and peers may cost.
+    pub limits: Limits,
+    /// How MCP session ids are sealed and bound.
+    pub session: SessionSettings,
+}
