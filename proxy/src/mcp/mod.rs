@@ -1,0 +1,45 @@
+//! MCP: what messages, sessions and streams mean to the proxy. Values in, values out: no I/O, no
+//! clock, no randomness here.
+//!
+//! - what a request is: [`detect`], [`Facts`], [`Message`], [`Method`], [`Era`]
+//! - what it may do twice: [`Repeat`], [`Message::repeat`]; whether its head agrees with its
+//!   body: [`agree`]
+//! - who it is from: [`Principal`]; where its MCP session lives: [`sealed`], [`token`]
+//! - what an MCP session is made of: [`initialize`]
+//! - what we answer in place of a peer: [`fault`]
+//! - what went by on an event stream: [`sse`], [`endpoint`]
+//! - where requests may come from and whom they are told to ask: [`addressing`], [`oauth`]
+
+mod asked;
+mod envelope;
+mod era;
+mod facts;
+mod id;
+mod keyring;
+mod message;
+mod method;
+mod mirror;
+mod name;
+mod principal;
+mod version;
+mod wire;
+
+pub mod fault;
+pub mod header;
+pub mod sealed;
+pub mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub use asked::Asked;
+pub use era::Era;
+pub use facts::{Detected, Facts, Kind, detect};
+pub use id::Id;
+pub use keyring::{Bound, KeyError, KeyRing, SealError, Unsealable};
+pub use message::{MAX_BATCH, Message, Request, Tie};
+pub use method::{Method, Repeat};
+pub use mirror::{Mismatch, agree};
+pub use name::Name;
+pub use principal::Principal;
+pub use version::Version;

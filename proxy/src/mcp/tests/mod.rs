@@ -1,0 +1,1 @@
+//! Tests longer than the code they test.
