@@ -17,3 +17,82 @@ impl Default for HealthPolicy {
         }
     }
 }
+
+/// What one health check found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Probed {
+    /// The peer did not answer as it should.
+    Failed,
+    /// It did.
+    Passed,
+}
+
+/// The verdict of the health checks of one peer, so far.
+///
+/// ```text
+/// Up --- unhealthy_threshold failed in a row ---> Down
+/// Down - healthy_threshold passed in a row -----> Up
+/// ```
+///
+/// A peer counts as up until its first result, and that one decides at once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Health {
+    state: State,
+    /// Results in a row against the state.
+    against: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum State {
+    Down,
+    #[default]
+    Unchecked,
+    Up,
+}
+
+/// How a result changed the verdict.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Turn {
+    Down,
+    Up,
+}
+
+impl Health {
+    pub(crate) fn is_down(self) -> bool {
+        self.state == State::Down
+    }
+
+    pub(crate) fn is_checked(self) -> bool {
+        self.state != State::Unchecked
+    }
+
+    /// Results in a row against the present verdict.
+    pub(crate) fn against(self) -> u32 {
+        self.against
+    }
+
+    pub(crate) fn result(&mut self, probed: Probed, policy: &HealthPolicy) -> Option<Turn> {
+        let (to, turn, needed) = match (self.state, probed) {
+            (State::Unchecked, Probed::Passed) => {
+                self.state = State::Up;
+                return None;
+            }
+            (State::Unchecked, Probed::Failed) => (State::Down, Turn::Down, 1),
+            (State::Up, Probed::Failed) => (State::Down, Turn::Down, policy.unhealthy_threshold),
+            (State::Down, Probed::Passed) => (State::Up, Turn::Up, policy.healthy_threshold),
+            (State::Up, Probed::Passed) | (State::Down, Probed::Failed) => {
+                self.against = 0;
+                return None;
+            }
+        };
+        self.against = self.against.saturating_add(1);
+        if self.against < needed {
+            return None;
+        }
+        *self = Self {
+            state: to,
+            against: 0,
+        };
+        Some(turn)
+    }
+}

@@ -1,6 +1,24 @@
 //! The three-state breaker of one peer.
+//!
+//! ```text
+//! Closed ----- tally trips ------> Open(until = now + D(n))
+//! Open ------- until passed, or a health check passed ---> HalfOpen
+//! HalfOpen --- success_threshold successes ------> Closed, slow start; n decays later
+//! HalfOpen --- a failure, or a lease runs out ---> Open(n + 1)
+//! ```
+//!
+//! Open means no traffic, as in electricity. `tally` counts while closed, without a lock;
+//! `machine` does the rest, under the group's.
+
+mod machine;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
+
+pub(crate) use machine::{Admission, Breaker, Phase, Ticket, Transition};
+pub(crate) use tally::Tally;
 
 /// The numbers of a breaker.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +41,7 @@ pub struct BreakerPolicy {
     pub half_open_probes: u32,
     /// Consecutive successes that close it again; at least 1.
     pub success_threshold: u32,
-    /// How long a probe may take before its slot is given to another.
+    /// How long a probe may take; one that takes longer counts as failed.
     pub probe_lease: Duration,
     /// How long traffic ramps from 10 to 100 % after closing; zero for none.
     pub slow_start: Duration,
@@ -45,4 +63,19 @@ impl Default for BreakerPolicy {
             slow_start: Duration::from_secs(10),
         }
     }
+}
+
+/// Why a breaker opened.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Trip {
+    /// Connect failures in a row.
+    Connect,
+    /// Failures in a row.
+    Consecutive,
+    /// A probe took longer than its lease.
+    Lease,
+    /// A probe failed.
+    Probe,
+    /// The share of failures within the window.
+    Rate,
 }

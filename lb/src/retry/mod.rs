@@ -1,8 +1,16 @@
-//! Whether to try again.
+//! Whether to try again: the policy, and the decision.
+
+mod decide;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::budget::BudgetPolicy;
-use std::time::Duration;
+
+pub use decide::{Decision, Next, RetryFacts, Why};
+pub(crate) use decide::{Judgement, judge};
 
 /// The bounds of trying again.
 #[derive(Clone, Debug, PartialEq)]

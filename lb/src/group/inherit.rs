@@ -1,0 +1,75 @@
+//! Carrying over what is known across a reload.
+
+use std::collections::BTreeMap;
+
+use super::slot::{BREAKER, DISABLED, DRAINING, Slot, UNHEALTHY};
+use super::{Group, NOBODY};
+use crate::breaker::Phase;
+use crate::sync::Ordering;
+use crate::time::Time;
+
+impl Group {
+    /// Takes over what `old` knows of peers of the same name: health, breaker, what operators
+    /// said, failure counts; and of the group: budget, tier in use, forced primary. Requests in
+    /// flight stay with the group that picked their peers. Called before this group is used.
+    pub fn inherit(&self, old: &Self, now: Time) {
+        let before = old.lock();
+        let mut ledger = self.lock();
+        let names = old.peers.iter().map(|peer| peer.name.as_str());
+        let names: BTreeMap<&str, usize> = names.zip(0..).collect();
+        let forced = old.hot.forced.load(Ordering::Relaxed);
+        for (at, (peer, slot)) in self.peers.iter().zip(&self.slots).enumerate() {
+            let Some(&was) = names.get(peer.name.as_str()) else {
+                continue;
+            };
+            let (Some(entry), Some(from), Some(known)) = (
+                ledger.peers.get_mut(at),
+                old.slots.get(was),
+                before.peers.get(was),
+            ) else {
+                continue;
+            };
+            entry.health = known.health;
+            entry.admin = known.admin;
+            let mut flags = UNHEALTHY | DISABLED | DRAINING;
+            if self.policy.breaker.is_some() {
+                entry.breaker = known.breaker.clone();
+                // Their picks hold the old group.
+                entry.breaker.forget_probes();
+                entry.last_trip = known.last_trip;
+                if entry.breaker.phase() != Phase::Closed {
+                    flags |= BREAKER;
+                }
+            }
+            slot.epoch.store(entry.breaker.epoch(), Ordering::Release);
+            carry(slot, from, flags);
+            if u32::try_from(was) == Ok(forced) {
+                let to = u32::try_from(at).unwrap_or(NOBODY);
+                self.hot.forced.store(to, Ordering::Release);
+            }
+        }
+        let ramp_end = old.hot.ramp_end.load(Ordering::Relaxed);
+        self.hot.ramp_end.store(ramp_end, Ordering::Release);
+        let priority = old.tiers.get(before.active.tier());
+        let tier = priority.and_then(|old| {
+            let same = |tier: &super::Tier| tier.priority == old.priority;
+            self.tiers.iter().position(same)
+        });
+        ledger.active.inherit(&before.active, tier);
+        let active = u32::try_from(ledger.active.tier()).unwrap_or(0);
+        self.hot.active.store(active, Ordering::Release);
+        self.budget.copy(&old.budget);
+        self.publish(&mut ledger, now, 0);
+    }
+}
+
+fn carry(slot: &Slot, from: &Slot, flags: u32) {
+    slot.set(from.flags.load(Ordering::Acquire) & flags);
+    slot.losses
+        .store(from.losses.load(Ordering::Acquire), Ordering::Release);
+    let until = from.cooling_until.load(Ordering::Acquire);
+    slot.cool(Time::from_micros(until));
+    slot.ramp_from
+        .store(from.ramp_from.load(Ordering::Relaxed), Ordering::Relaxed);
+    slot.tally.copy(&from.tally);
+}

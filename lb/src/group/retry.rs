@@ -1,0 +1,60 @@
+//! Trying again: the decision, and the budget it may cost.
+
+use super::Group;
+use super::change::Change;
+use crate::budget::Charge;
+use crate::hash::mix;
+use crate::peer::PeerIndex;
+use crate::retry::{Decision, Judgement, RetryFacts, Why, judge};
+use crate::sync::Ordering;
+use crate::time::Time;
+use crate::tried::Tried;
+
+impl Group {
+    /// A request arrived: adds its share to the retry budget.
+    pub fn arrived(&self, now: Time) {
+        self.budget.deposit(now);
+    }
+
+    /// Decides whether to try again, and takes a token of the budget where that is due.
+    pub fn decide(&self, facts: &RetryFacts<'_>, now: Time, entropy: u64) -> Decision {
+        match judge(facts, &self.policy.retry, now, mix(entropy)) {
+            Judgement::Stop(why) => Decision::Stop(why),
+            Judgement::Free { wait, next } => Decision::Retry {
+                wait,
+                next,
+                charged: false,
+            },
+            Judgement::Charged { wait, next } => match self.budget.charge(now) {
+                Charge::Paid => {
+                    if self.budget_empty.load(Ordering::Relaxed) {
+                        self.budget_empty.store(false, Ordering::Relaxed);
+                    }
+                    Decision::Retry {
+                        wait,
+                        next,
+                        charged: true,
+                    }
+                }
+                Charge::Refused => {
+                    if !self.budget_empty.swap(true, Ordering::Relaxed) {
+                        let mut ledger = self.lock();
+                        self.note(&mut ledger, Change::BudgetExhausted);
+                    }
+                    Decision::Stop(Why::Budget)
+                }
+            },
+        }
+    }
+
+    /// Gives back the token of a charged retry that never reached a peer.
+    pub fn refund(&self) {
+        self.budget.refund();
+    }
+
+    /// Whether some peer that was not tried is usable now.
+    pub fn has_other(&self, tried: &Tried, now: Time) -> bool {
+        let mut peers = (0_u16..).zip(&self.slots);
+        peers.any(|(peer, slot)| slot.flags(now) == 0 && !tried.contains(PeerIndex(peer)))
+    }
+}
