@@ -3,8 +3,6 @@
 //! A sliding window of ten seconds: each request adds its share, each second adds a little, each
 //! charged retry takes one, and what is ten seconds old is forgotten, deposits and charges alike.
 
-use std::time::Duration;
-
 use crate::sync::{AtomicI64, AtomicU64, Ordering};
 use crate::time::Time;
 
@@ -152,4 +150,5 @@ const TOKEN: i64 = 1_000;
 const PER_PEER: i64 = 3;
 /// The window: long enough for an outage's first seconds, short enough to forget an old one.
 const SECONDS: usize = 10;
-const SECOND: u64 = Duration::from_secs(1).as_micros() as u64;
+/// In microseconds, as `Time` counts.
+const SECOND: u64 = 1_000_000;

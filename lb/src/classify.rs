@@ -85,7 +85,7 @@ pub fn classify(outcome: &Outcome) -> Class {
             retry: Repeat::Never,
             fast_check: false,
         },
-        Outcome::Failed(failure) => failed(failure),
+        Outcome::Failed(failure) => failed(*failure),
         Outcome::Local => Class {
             verdict: Verdict::Neutral,
             delivery: Delivery::NotSent,
@@ -120,7 +120,7 @@ fn overload(retry_after: Option<Duration>) -> Verdict {
     Verdict::Overload { cooldown }
 }
 
-fn failed(failure: &Failure) -> Class {
+fn failed(failure: Failure) -> Class {
     let not_sent = failure.sent == Sent::Nothing;
     match failure.cause {
         Cause::Connect | Cause::ConnectTimeout | Cause::Tls => Class {
@@ -161,7 +161,7 @@ fn failed(failure: &Failure) -> Class {
 }
 
 /// Whether a connection that had been idle ended without a byte of an answer.
-fn idle_race(failure: &Failure) -> bool {
+fn idle_race(failure: Failure) -> bool {
     failure.reused && failure.received == Received::Nothing
 }
 

@@ -71,7 +71,7 @@ impl Health {
         self.against
     }
 
-    pub(crate) fn result(&mut self, probed: Probed, policy: &HealthPolicy) -> Option<Turn> {
+    pub(crate) fn result(&mut self, probed: Probed, policy: HealthPolicy) -> Option<Turn> {
         let (to, turn, needed) = match (self.state, probed) {
             (State::Unchecked, Probed::Passed) => {
                 self.state = State::Up;

@@ -112,7 +112,9 @@ impl Active {
         }
         let to = (0..self.available.len()).find(|tier| self.is_available(*tier))?;
         self.last_failover = Some(now);
-        self.damp(now);
+        if to > self.tier {
+            self.damp(now);
+        }
         self.jitter = u16::try_from(below(entropy, MOST_JITTER)).unwrap_or(0);
         Some(self.switch(to, SwitchKind::Failover, now))
     }
@@ -130,16 +132,19 @@ impl Active {
             .min()
     }
 
-    /// Takes the history of another; `tier` is where its tier in use is found here.
-    pub(crate) fn inherit(&mut self, old: &Self, tier: Option<usize>) {
+    /// Takes the history of another; `before` says for each tier where it was there.
+    pub(crate) fn inherit(&mut self, old: &Self, before: &[Option<usize>]) {
+        let tier = before.iter().position(|was| *was == Some(old.tier));
         self.tier = tier.unwrap_or(0);
         self.switched = old.switched;
         self.last_failback = old.last_failback;
         self.last_failover = old.last_failover;
         self.flaps = old.flaps;
         self.jitter = old.jitter;
-        // Of unknown age here: the hold-down starts with the first update.
-        self.available.fill(None);
+        // A tier that was not there has its hold-down before it.
+        for (since, was) in self.available.iter_mut().zip(before) {
+            *since = was.and_then(|was| *old.available.get(was)?);
+        }
     }
 
     fn due(&self, tier: usize, policy: &FailbackPolicy) -> Option<Time> {

@@ -143,7 +143,7 @@ impl Breaker {
     /// Asks for a probe's slot.
     pub(crate) fn admit(&mut self, policy: &BreakerPolicy, now: Time, entropy: u64) -> Admission {
         let opened = match &self.state {
-            State::Open { until } if *until <= now => self.half_open(now),
+            State::Open { until } if *until <= now => Some(self.half_open(now)),
             _ => None,
         };
         let epoch = self.epoch;
@@ -190,10 +190,7 @@ impl Breaker {
             return None;
         }
         let State::HalfOpen {
-            leases,
-            free_since,
-            successes,
-            ..
+            leases, free_since, ..
         } = &mut self.state
         else {
             return None;
@@ -205,15 +202,7 @@ impl Breaker {
         *free_since = now;
         match verdict {
             Verdict::Neutral => None,
-            Verdict::Succeed => {
-                *successes = successes.saturating_add(1);
-                if *successes < policy.success_threshold {
-                    return None;
-                }
-                self.state = State::Closed { since: now };
-                self.epoch = self.epoch.wrapping_add(1);
-                Some(Transition::Closed)
-            }
+            Verdict::Succeed => self.succeeded(policy, now),
             // An overloaded peer has not recovered either.
             Verdict::ConnectFail | Verdict::Fail | Verdict::Overload { .. } | Verdict::RateFail => {
                 Some(self.open(Trip::Probe, policy, now, entropy))
@@ -234,8 +223,21 @@ impl Breaker {
     /// a health check may pass where requests fail.
     pub(crate) fn check_passed(&mut self, now: Time) -> Option<Transition> {
         match self.state {
-            State::Open { .. } => self.half_open(now),
-            _ => None,
+            State::Open { .. } => Some(self.half_open(now)),
+            State::Closed { .. } | State::HalfOpen { .. } => None,
+        }
+    }
+
+    /// The same for a peer whose tier is not in use: while half-open, checks are all the probes it
+    /// gets, and a standby must not wait for the emergency to be tried out.
+    pub(crate) fn idle_check_passed(
+        &mut self,
+        policy: &BreakerPolicy,
+        now: Time,
+    ) -> Option<Transition> {
+        match self.state {
+            State::HalfOpen { .. } => self.succeeded(policy, now),
+            State::Closed { .. } | State::Open { .. } => self.check_passed(now),
         }
     }
 
@@ -246,7 +248,20 @@ impl Breaker {
         }
     }
 
-    fn half_open(&mut self, now: Time) -> Option<Transition> {
+    fn succeeded(&mut self, policy: &BreakerPolicy, now: Time) -> Option<Transition> {
+        let State::HalfOpen { successes, .. } = &mut self.state else {
+            return None;
+        };
+        *successes = successes.saturating_add(1);
+        if *successes < policy.success_threshold {
+            return None;
+        }
+        self.state = State::Closed { since: now };
+        self.epoch = self.epoch.wrapping_add(1);
+        Some(Transition::Closed)
+    }
+
+    fn half_open(&mut self, now: Time) -> Transition {
         self.state = State::HalfOpen {
             leases: Vec::new(),
             free_since: now,
@@ -254,7 +269,7 @@ impl Breaker {
             successes: 0,
         };
         self.epoch = self.epoch.wrapping_add(1);
-        Some(Transition::HalfOpened)
+        Transition::HalfOpened
     }
 
     fn open(&mut self, why: Trip, policy: &BreakerPolicy, now: Time, entropy: u64) -> Transition {

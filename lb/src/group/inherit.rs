@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::slot::{BREAKER, DISABLED, DRAINING, Slot, UNHEALTHY};
-use super::{Group, NOBODY};
+use super::{Group, NOBODY, Tier};
 use crate::breaker::Phase;
 use crate::sync::Ordering;
 use crate::time::Time;
@@ -13,6 +13,9 @@ impl Group {
     /// said, failure counts; and of the group: budget, tier in use, forced primary. Requests in
     /// flight stay with the group that picked their peers. Called before this group is used.
     pub fn inherit(&self, old: &Self, now: Time) {
+        if std::ptr::eq(self, old) {
+            return;
+        }
         let before = old.lock();
         let mut ledger = self.lock();
         let names = old.peers.iter().map(|peer| peer.name.as_str());
@@ -50,12 +53,13 @@ impl Group {
         }
         let ramp_end = old.hot.ramp_end.load(Ordering::Relaxed);
         self.hot.ramp_end.store(ramp_end, Ordering::Release);
-        let priority = old.tiers.get(before.active.tier());
-        let tier = priority.and_then(|old| {
-            let same = |tier: &super::Tier| tier.priority == old.priority;
-            self.tiers.iter().position(same)
-        });
-        ledger.active.inherit(&before.active, tier);
+        let was = |tier: &Tier| {
+            old.tiers
+                .iter()
+                .position(|old| old.priority == tier.priority)
+        };
+        let tiers: Vec<Option<usize>> = self.tiers.iter().map(was).collect();
+        ledger.active.inherit(&before.active, &tiers);
         let active = u32::try_from(ledger.active.tier()).unwrap_or(0);
         self.hot.active.store(active, Ordering::Release);
         self.budget.copy(&old.budget);

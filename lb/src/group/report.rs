@@ -14,15 +14,22 @@ impl Group {
     /// A health check of the peer has a result.
     pub fn probed(&self, peer: PeerIndex, passed: Probed, now: Time, entropy: u64) {
         let mut ledger = self.lock();
+        let active = ledger.active.tier();
         let (Some(slot), Some(entry)) =
             (self.slot(peer), ledger.peers.get_mut(usize::from(peer.0)))
         else {
             return;
         };
         let failures = entry.health.against().saturating_add(1);
-        let turn = entry.health.result(passed, &self.policy.health);
-        let opened = match passed {
-            Probed::Passed if !entry.health.is_down() => entry.breaker.check_passed(now),
+        let turn = entry.health.result(passed, self.policy.health);
+        let opened = match (passed, &self.policy.breaker) {
+            (Probed::Passed, Some(policy)) if !entry.health.is_down() => {
+                if self.tier_of.get(usize::from(peer.0)) <= Some(&active) {
+                    entry.breaker.check_passed(now)
+                } else {
+                    entry.breaker.idle_check_passed(policy, now)
+                }
+            }
             _ => None,
         };
         match turn {

@@ -16,6 +16,7 @@ use crate::breaker::{Admission, Ticket, Transition};
 use crate::hash::{below, mix};
 use crate::peer::PeerIndex;
 use crate::select::{Gate, Pool, Seed, WHOLE, ramped};
+use crate::strategy::Strategy;
 use crate::sync::Ordering;
 use crate::time::Time;
 use crate::tried::Tried;
@@ -83,7 +84,7 @@ impl Group {
     }
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     fn run(&self) -> Result<Pick, NoPeer> {
         let tried = self.request.tried;
         if self.request.retry_same
@@ -260,7 +261,30 @@ impl<'a> Search<'a> {
             .filter(|peer| self.may_probe(*peer, 0));
         forced
             .and_then(|peer| self.admit(PeerIndex(peer)))
-            .or_else(|| self.probe_in(self.group.tiers.get(..=last)?, 0, &NONE))
+            .or_else(|| {
+                let tiers = self.group.tiers.get(..=last)?;
+                if self.is_keyed() {
+                    tiers.iter().find_map(|tier| self.owner_probe(tier))
+                } else {
+                    self.probe_in(tiers, 0, &NONE)
+                }
+            })
+    }
+
+    /// Whether the request has a peer of its own.
+    fn is_keyed(&self) -> bool {
+        self.request.hash.is_some() && self.group.policy.strategy == Strategy::ConsistentHash
+    }
+
+    /// A request with a key probes nobody but the peer that owns the key.
+    fn owner_probe(&self, tier: &Tier) -> Option<Pick> {
+        let gate = self.gate(ALL & !BREAKER, &NONE);
+        let owner = tier.all.choose(&gate, self.seed)?;
+        if self.may_probe(owner, 0) {
+            self.admit(PeerIndex(owner))
+        } else {
+            None
+        }
     }
 
     /// A probe in any tier, if one is due, of a peer that nothing but its breaker and the flags

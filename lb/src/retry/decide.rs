@@ -5,12 +5,15 @@ use std::time::Duration;
 use super::RetryPolicy;
 use crate::backoff::up_to;
 use crate::classify::{Class, Delivery, Repeat};
-use crate::hash::below;
 use crate::outcome::{Cause, Outcome};
 use crate::time::Time;
 
 /// What is known when an attempt has failed.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is given; none excludes another"
+)]
 pub struct RetryFacts<'a> {
     /// How the attempt ended.
     pub outcome: &'a Outcome,
@@ -229,7 +232,7 @@ fn retry_after(outcome: &Outcome) -> Option<Duration> {
 
 /// The same peer gets time to come back, as a restarting process needs.
 fn same_peer(entropy: u64) -> Duration {
-    SAME_PEER_LEAST.saturating_add(up_to(SAME_PEER_SPREAD, below(entropy, u64::MAX)))
+    SAME_PEER_LEAST.saturating_add(up_to(SAME_PEER_SPREAD, entropy))
 }
 
 /// A longer `Retry-After` is not waited for: the client's patience is not ours to spend.

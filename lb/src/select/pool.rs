@@ -1,7 +1,13 @@
 //! The peers of one tier, or of one region in it, made ready for one strategy.
 
-use super::{Gate, cycle::cycle, draw, rendezvous, ring::Ring};
-use crate::hash::{below, hash64};
+use super::{
+    Gate,
+    cycle::cycle,
+    draw,
+    rendezvous::{self, Named},
+    ring::Ring,
+};
+use crate::hash::{hash64, mix};
 use crate::peer::Peer;
 use crate::strategy::Strategy;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
@@ -117,7 +123,12 @@ impl Pool {
             Plan::Hash { keys, even } => {
                 // Without a key there is nothing to be consistent with.
                 let key = seed.key.unwrap_or(seed.entropy);
-                rendezvous::choose(&self.members, keys, *even, gate, key, seed.bound)
+                let named = Named {
+                    members: &self.members,
+                    keys,
+                    even: *even,
+                };
+                rendezvous::choose(named, gate, key, seed.bound)
             }
             Plan::Ring(ring) => {
                 let key = seed.key.unwrap_or(seed.entropy);
@@ -178,12 +189,12 @@ impl Pool {
             let turn = self.cursor.0.fetch_add(1, Ordering::Relaxed);
             let at = usize::try_from(turn % length).unwrap_or(0);
             if let Some(&peer) = order.get(at)
-                && gate.takes(peer, entropy.rotate_left(17) ^ turn)
+                && gate.takes(peer, mix(entropy ^ turn))
             {
                 return Some(peer);
             }
         }
-        draw::one(self, gate, entropy ^ below(entropy, length))
+        draw::one(self, gate, entropy)
     }
 }
 

@@ -7,47 +7,51 @@
 use super::{Gate, pool::Evenness};
 use crate::hash::{mix, pair};
 
+/// Peers with the hashes of their names, in the same order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) members: &'a [u16],
+    pub(crate) keys: &'a [u64],
+    pub(crate) even: Evenness,
+}
+
 /// The owner of the key; the next best when it may not be taken.
 pub(crate) fn choose(
-    members: &[u16],
-    keys: &[u64],
-    even: Evenness,
+    named: Named<'_>,
     gate: &Gate<'_>,
     key: u64,
     bound: Option<u32>,
 ) -> Option<u16> {
-    let best = |open: &dyn Fn(u16, u64) -> bool| best(members, keys, even, gate, key, open);
     if let Some(percent) = bound {
-        let limit = Limit::new(members, gate, percent);
+        let limit = Limit::new(named.members, gate, percent);
         let open = |peer, hash| gate.takes(peer, mix(hash)) && limit.allows(gate, peer);
-        if let Some(found) = best(&open) {
+        if let Some(found) = best(named, gate, key, open) {
             return Some(found);
         }
     }
-    if gate.ramp.is_some()
-        && let Some(found) = best(&|peer, hash| gate.takes(peer, mix(hash)))
-    {
-        return Some(found);
+    if gate.ramp.is_some() {
+        let open = |peer, hash| gate.takes(peer, mix(hash));
+        if let Some(found) = best(named, gate, key, open) {
+            return Some(found);
+        }
     }
-    best(&|peer, _| gate.admits(peer))
+    best(named, gate, key, |peer, _| gate.admits(peer))
 }
 
 fn best(
-    members: &[u16],
-    keys: &[u64],
-    even: Evenness,
+    named: Named<'_>,
     gate: &Gate<'_>,
     key: u64,
-    open: &dyn Fn(u16, u64) -> bool,
+    open: impl Fn(u16, u64) -> bool,
 ) -> Option<u16> {
     let mut best: Option<(u64, u64, u16)> = None;
-    for (&peer, &name) in members.iter().zip(keys) {
+    for (&peer, &name) in named.members.iter().zip(named.keys) {
         let hash = pair(key, name);
         if !open(peer, hash) {
             continue;
         }
         // With equal weights the order of the hashes is the order of the scores.
-        let (cost, weight) = match even {
+        let (cost, weight) = match named.even {
             Evenness::Equal => (!hash, 1),
             Evenness::Weighted => (minus_log2(hash), gate.weight(peer)),
         };
@@ -103,7 +107,7 @@ pub(crate) fn minus_log2(hash: u64) -> u64 {
         Some(&[low, high]) => (low, high),
         _ => (0, 0),
     };
-    let log = low + ((high - low) * between >> 32);
+    let log = low + (((high - low) * between) >> 32);
     ((u64::from(zeros) + 1) << 32) - log
 }
 

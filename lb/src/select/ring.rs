@@ -3,7 +3,11 @@
 //! A peer has points in proportion to its weight, so removing it moves only its own keys. An index
 //! over the top bits of the hash makes a lookup constant on average.
 
-use super::{Gate, pool::Evenness, rendezvous, rendezvous::Limit};
+use super::{
+    Gate,
+    pool::Evenness,
+    rendezvous::{self, Limit, Named},
+};
 use crate::hash::{mix, pair};
 
 /// The points of all peers, in order.
@@ -25,12 +29,12 @@ impl Ring {
     pub(crate) fn new(weights: &[(u16, u16)], keys: Box<[u64]>) -> Self {
         let whole: u64 = weights.iter().map(|&(_, weight)| u64::from(weight)).sum();
         let mut halvings = 0;
-        while whole * POINTS >> halvings > MOST {
+        while (whole * POINTS) >> halvings > MOST {
             halvings += 1;
         }
         let mut points = Vec::new();
         for (&(peer, weight), &key) in weights.iter().zip(&keys) {
-            let count = (u64::from(weight) * POINTS >> halvings).max(1);
+            let count = ((u64::from(weight) * POINTS) >> halvings).max(1);
             points.extend((0..count).map(|point| (mix(pair(key, point)), key, peer)));
         }
         // Of points with the same hash, the peer with the lesser key goes first, wherever it
@@ -81,8 +85,12 @@ impl Ring {
         }
         // Next to nothing may be taken: scoring every peer ends the search, and every replica
         // that sees the same peers down agrees.
-        let even = Evenness::Weighted;
-        rendezvous::choose(members, &self.keys, even, gate, key, bound)
+        let named = Named {
+            members,
+            keys: &self.keys,
+            even: Evenness::Weighted,
+        };
+        rendezvous::choose(named, gate, key, bound)
     }
 
     /// The first point that is not before the key.
