@@ -1,0 +1,238 @@
+//! `groups`.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
+use proxy::settings::{GroupSettings, HostPolicy, Protocol, RegionSettings, Timeouts};
+
+use super::{breaker, duration, health, names, peers, retry};
+use crate::file;
+use crate::finding::{Finding, Findings};
+use crate::problem::Code;
+use crate::units::Bound;
+use crate::urls;
+
+/// Every group, at its position in the file.
+pub(super) fn groups(groups: Vec<file::Group>, found: &mut Findings) -> Vec<GroupSettings> {
+    let many = groups.len() > 1;
+    let groups = groups.into_iter().enumerate();
+    let groups: Vec<GroupSettings> = groups
+        .map(|(i, file)| group(file, &format!("groups[{i}]"), found))
+        .collect();
+    let named = groups.iter().enumerate().map(|(i, group)| {
+        let path = format!("groups[{i}].name");
+        (path, group.name.as_str())
+    });
+    if many {
+        names::unique("group", named, found);
+    }
+    groups
+}
+
+fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
+    let name = file.name.unwrap_or_else(|| "default".to_owned());
+    let name = names::checked(name, "", &format!("{at}.name"), found);
+    let peers = peers::peers(file.peers.unwrap_or_default(), at, found);
+    let default = GroupSettings::new(name, peers);
+    let (retry, retry_tools) = retry::retry(file.retry.unwrap_or_default(), at, found);
+    let (health, health_check) = health::health(file.health_check.unwrap_or_default(), at, found);
+    let region = file.region.unwrap_or_default();
+    let region_key = region.key.and_then(|text| region_key(&text, at, found));
+    let settings = GroupSettings {
+        protocol: file
+            .protocol
+            .map_or(default.protocol, |protocol| match protocol {
+                file::Protocol::Auto => Protocol::Auto,
+                file::Protocol::Mcp => Protocol::Mcp,
+                file::Protocol::Http => Protocol::Http,
+            }),
+        policy: GroupPolicy {
+            strategy: file.strategy.map_or_else(Strategy::default, strategy),
+            min_healthy: file.min_healthy.unwrap_or(default.policy.min_healthy),
+            failback: failback(file.failback.unwrap_or_default()),
+            breaker: breaker::breaker(file.circuit_breaker, at, found),
+            health,
+            retry,
+            max_in_flight: file.max_in_flight.unwrap_or(default.policy.max_in_flight),
+            local_region: region.local,
+            region_fallback: region.fallback.unwrap_or_default(),
+        },
+        hash: file
+            .hash
+            .and_then(|hash| hash.key)
+            .and_then(|text| names::hash_key(&text, &format!("{at}.hash.key"), found)),
+        region: region_key.map(|key| RegionSettings { key: Some(key) }),
+        health_check,
+        retry_tools,
+        timeouts: timeouts(&file.timeouts.unwrap_or_default(), at, found),
+        sse_keepalive: bound(
+            file.sse.unwrap_or_default().keepalive,
+            default.sse_keepalive,
+            Duration::from_secs(1),
+            &format!("{at}.sse.keepalive"),
+            found,
+        ),
+        host: file
+            .host
+            .map_or_else(HostPolicy::default, |text| host(&text, at, found)),
+        pool_idle: default.pool_idle,
+        pool_size: default.pool_size,
+        ..default
+    };
+    let pool = file.pool.unwrap_or_default();
+    let settings = GroupSettings {
+        pool_idle: duration(
+            pool.idle,
+            settings.pool_idle,
+            Duration::from_millis(100),
+            &format!("{at}.pool.idle"),
+            found,
+        ),
+        pool_size: pool.size.unwrap_or(settings.pool_size),
+        ..settings
+    };
+    if file.on_peer_loss == Some(file::Lost::Migrate) {
+        let path = format!("{at}.on_peer_loss");
+        let finding = Finding::new(
+            Code::NotAvailable,
+            &path,
+            "`on_peer_loss: migrate` is not available yet",
+        );
+        found.add(
+            finding
+                .label("known, but this version does not do it")
+                .help("write `fail`, or delete the key"),
+        );
+    }
+    hashing(&settings, at, found);
+    if !found.touched(&format!("{at}.peers")) {
+        peers::together(&settings, at, found);
+    }
+    settings
+}
+
+fn strategy(strategy: file::Strategy) -> Strategy {
+    match strategy {
+        file::Strategy::RoundRobin => Strategy::RoundRobin,
+        file::Strategy::WeightedRoundRobin => Strategy::WeightedRoundRobin,
+        file::Strategy::LeastConnections => Strategy::LeastConnections,
+        file::Strategy::Random => Strategy::Random,
+        file::Strategy::P2c => Strategy::PowerOfTwo,
+        file::Strategy::ConsistentHash => Strategy::ConsistentHash,
+        file::Strategy::Priority => Strategy::Priority,
+    }
+}
+
+/// A hash strategy needs a key, and a key a hash strategy.
+fn hashing(group: &GroupSettings, at: &str, found: &mut Findings) {
+    let hashes = group.policy.strategy == Strategy::ConsistentHash;
+    let path = format!("{at}.hash");
+    if hashes && group.hash.is_none() && !found.has(&path) {
+        let finding = Finding::new(
+            Code::MissingKey,
+            &format!("{at}.strategy"),
+            "`consistent_hash` needs to know what to hash",
+        );
+        found.add(
+            finding
+                .label("needs a `hash` key")
+                .help("add `hash: {key: header:x-tenant}` to the group"),
+        );
+    }
+    if !hashes && group.hash.is_some() {
+        let finding = Finding::new(
+            Code::NoEffect,
+            &path,
+            "only `strategy: consistent_hash` goes by `hash`",
+        );
+        found.add(finding.on_key().label("has no effect"));
+    }
+}
+
+fn failback(failback: file::Failback) -> FailbackPolicy {
+    let default = FailbackPolicy::default();
+    FailbackPolicy {
+        mode: match failback.mode {
+            None => default.mode,
+            Some(file::FailbackMode::Auto) => FailbackMode::Auto,
+            Some(file::FailbackMode::Manual) => FailbackMode::Manual,
+        },
+        hold: failback.hold.map_or(default.hold, |hold| hold.0),
+    }
+}
+
+fn timeouts(timeouts: &file::Timeouts, at: &str, found: &mut Findings) -> Timeouts {
+    let default = Timeouts::default();
+    let least = Duration::from_millis(1);
+    let at = format!("{at}.timeouts");
+    let connect = duration(
+        timeouts.connect,
+        default.connect,
+        least,
+        &format!("{at}.connect"),
+        found,
+    );
+    let mut bound =
+        |key: &str, value, default| bound(value, default, least, &format!("{at}.{key}"), found);
+    Timeouts {
+        connect,
+        first_byte: bound("first_byte", timeouts.first_byte, default.first_byte),
+        first_byte_for_tools: timeouts.first_byte.is_some(),
+        idle: bound("idle", timeouts.idle, default.idle),
+        total: bound("total", timeouts.total, default.total),
+    }
+}
+
+fn bound(
+    bound: Option<Bound>,
+    default: Option<Duration>,
+    least: Duration,
+    path: &str,
+    found: &mut Findings,
+) -> Option<Duration> {
+    match bound {
+        None => default,
+        Some(Bound(None)) => None,
+        Some(Bound(Some(value))) => {
+            let span = Some(crate::units::Span(value));
+            Some(duration(span, value, least, path, found))
+        }
+    }
+}
+
+fn region_key(text: &str, at: &str, found: &mut Findings) -> Option<http::HeaderName> {
+    let path = format!("{at}.region.key");
+    let Some(name) = text.strip_prefix("header:") else {
+        let finding = Finding::new(Code::BadValue, &path, "a region key names a header");
+        found.add(
+            finding
+                .label("expected `header:NAME`")
+                .help("for example `key: header:mcp-param-region`"),
+        );
+        return None;
+    };
+    names::header(name, &path, found)
+}
+
+fn host(text: &str, at: &str, found: &mut Findings) -> HostPolicy {
+    match text {
+        "auto" => HostPolicy::Auto,
+        "preserve" => HostPolicy::Preserve,
+        "upstream" => HostPolicy::Upstream,
+        _ => {
+            let value = urls::parse(&format!("http://{text}/"))
+                .ok()
+                .filter(|url| url.path.is_empty() && !text.contains('/'));
+            let value = value.and_then(|_| HeaderValue::from_str(text).ok());
+            if value.is_none() {
+                let finding =
+                    Finding::new(Code::BadValue, &format!("{at}.host"), "this is not a host");
+                found.add(finding.label(
+                    "expected `auto`, `preserve`, `upstream` or a host, as in `example.com:8080`",
+                ));
+            }
+            value.map_or(HostPolicy::Auto, HostPolicy::Fixed)
+        }
+    }
+}

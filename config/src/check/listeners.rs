@@ -1,0 +1,120 @@
+//! `listeners` and `admin`.
+
+use std::net::SocketAddr;
+
+use proxy::settings::ListenerSettings;
+
+use crate::file;
+use crate::finding::{Finding, Findings};
+use crate::loaded::Admin;
+use crate::problem::Code;
+use crate::urls;
+
+pub(super) fn listeners(
+    listeners: Option<Vec<file::Listener>>,
+    found: &mut Findings,
+) -> Vec<ListenerSettings> {
+    let mut settings: Vec<ListenerSettings> = Vec::new();
+    if listeners.as_ref().is_none_or(Vec::is_empty) && !found.touched("listeners") {
+        let finding = Finding::new(Code::Doubtful, "", "the file has no `listeners`");
+        found.add(
+            finding.help(
+                "give `listeners: [{listen: 127.0.0.1:8080}]`, or `--listen` to each command",
+            ),
+        );
+    }
+    for (i, listener) in listeners.into_iter().flatten().enumerate() {
+        let path = format!("listeners[{i}].listen");
+        let Some(listen) = listener
+            .listen
+            .and_then(|text| address(&text, &path, found))
+        else {
+            continue;
+        };
+        let taken = settings.iter().any(|other| other.listen == listen);
+        if taken && listen.port() != 0 {
+            let finding = Finding::new(
+                Code::DuplicateName,
+                &path,
+                "two listeners have the same address",
+            );
+            found.add(finding.label("the address is taken"));
+        }
+        settings.push(ListenerSettings {
+            hosts: hosts(listener.hosts, i, found),
+            half_close: listener.half_close.unwrap_or_default(),
+            ..ListenerSettings::new(listen)
+        });
+    }
+    settings
+}
+
+pub(super) fn admin(admin: Option<file::Admin>, found: &mut Findings) -> Option<Admin> {
+    let admin = admin?;
+    if admin.listen.is_none() && admin.health_listen.is_none() && !found.touched("admin") {
+        let finding = Finding::new(Code::MissingKey, "admin", "`admin` has no address").on_key();
+        found.add(finding.help("give it `listen`, `health_listen` or both, or delete it"));
+    }
+    let listen = admin.listen.and_then(|text| {
+        let address = address(&text, "admin.listen", found)?;
+        if !address.ip().is_loopback() {
+            let finding = Finding::new(Code::NotAvailable, "admin.listen", "the admin API is not protected, so it cannot leave this machine");
+            found.add(finding.label("not a loopback address").help("write `127.0.0.1` or `[::1]`; `health_listen` may be open to all, and has nothing to protect"));
+        }
+        Some(address)
+    });
+    let health_listen = admin
+        .health_listen
+        .and_then(|text| address(&text, "admin.health_listen", found));
+    Some(Admin {
+        listen,
+        health_listen,
+    })
+}
+
+/// Names as requests have them, lower case and without a port.
+fn hosts(hosts: Option<Vec<String>>, listener: usize, found: &mut Findings) -> Vec<String> {
+    let mut names = Vec::new();
+    for (i, host) in hosts.into_iter().flatten().enumerate() {
+        let path = format!("listeners[{listener}].hosts[{i}]");
+        if !urls::is_host_pattern(&host) {
+            let finding = Finding::new(Code::BadValue, &path, "this is not a host");
+            found.add(finding.label("expected `example.com` or `*.example.com`, without a port"));
+        }
+        names.push(host.to_ascii_lowercase());
+    }
+    names
+}
+
+fn address(text: &str, path: &str, found: &mut Findings) -> Option<SocketAddr> {
+    if text.starts_with("unix:") || text.starts_with('/') {
+        let finding = Finding::new(
+            Code::NotAvailable,
+            path,
+            "listening on a unix: socket is not available yet",
+        );
+        found.add(
+            finding
+                .label("not an address and port")
+                .help("listen on `127.0.0.1:8080`"),
+        );
+        return None;
+    }
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let help = if let Some(port) = text.strip_prefix("localhost:") {
+        format!("write `127.0.0.1:{port}` or `[::1]:{port}`")
+    } else if let Some(port) = text.strip_prefix(':').or_else(|| text.strip_prefix("*:")) {
+        format!(
+            "write `0.0.0.0:{port}` for all addresses, or `127.0.0.1:{port}` for this machine only"
+        )
+    } else if text.parse::<std::net::IpAddr>().is_ok() {
+        "add the port, as in `127.0.0.1:8080` or `[::1]:8080`".to_owned()
+    } else {
+        "write an IP address and a port, as in `127.0.0.1:8080` or `[::1]:8080`".to_owned()
+    };
+    let finding = Finding::new(Code::BadValue, path, "this is not an address and port");
+    found.add(finding.label("cannot be listened on").help(help));
+    None
+}

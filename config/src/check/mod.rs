@@ -1,0 +1,77 @@
+//! What the schema cannot say: names, addresses, ranges between keys. Comes to the checked types.
+
+mod breaker;
+mod dialect;
+mod group;
+mod health;
+mod limits;
+mod listeners;
+mod names;
+mod peers;
+mod process;
+mod retry;
+mod routes;
+mod session;
+
+pub(crate) use dialect::dialect;
+
+use std::time::Duration;
+
+use proxy::settings::Settings;
+
+use crate::file::File;
+use crate::finding::{Finding, Findings};
+use crate::loaded::Loaded;
+use crate::problem::Code;
+use crate::units::Span;
+
+/// The checked types. Sound only if no error was found by the end.
+pub(crate) fn file(file: File, found: &mut Findings) -> Loaded {
+    let listeners = listeners::listeners(file.listeners, found);
+    let admin = listeners::admin(file.admin, found);
+    let groups = group::groups(file.groups.unwrap_or_default(), found);
+    let routes = routes::routes(file.routes, &groups, found);
+    let settings = Settings {
+        threads: file.threads.unwrap_or_default(),
+        listeners,
+        groups,
+        routes,
+        limits: limits::limits(file.limits.unwrap_or_default(), found),
+        session: session::session(file.session, file.session_binding, found),
+    };
+    Loaded {
+        settings,
+        admin,
+        log: process::log(file.log.unwrap_or_default()),
+        access_log: process::access_log(file.access_log),
+        warnings: Vec::new(),
+    }
+}
+
+/// The value of a key, or its default; reports a duration that is out of range.
+fn duration(
+    span: Option<Span>,
+    default: Duration,
+    least: Duration,
+    path: &str,
+    found: &mut Findings,
+) -> Duration {
+    match span {
+        Some(Span(value)) if value < least => {
+            let message = format!("`{}` is too short", crate::shape::last(path));
+            let finding = Finding::new(Code::OutOfRange, path, message);
+            found.add(finding.label(format!("at least {}", shown(least))));
+            default
+        }
+        Some(Span(value)) => value,
+        None => default,
+    }
+}
+
+/// A duration as the file would have it.
+fn shown(duration: Duration) -> String {
+    match duration.as_millis() {
+        millis if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
+        millis => format!("{millis}ms"),
+    }
+}

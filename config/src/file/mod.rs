@@ -1,0 +1,69 @@
+//! What the user wrote: one type for each mapping of the file, one field for each key.
+//!
+//! The comments become the descriptions of the JSON Schema, and the schema decides what a file may
+//! hold; so each comment is written for the operator. Every field is optional here: what must be
+//! there the schema knows, and a part with a problem is left out so that the rest can be checked.
+//! A field that is marked `x-not-yet` is refused by name.
+
+mod group;
+mod health;
+mod limits;
+mod listener;
+mod process;
+mod retry;
+mod route;
+mod session;
+
+pub(crate) use group::{Failback, FailbackMode, Group, Lost, Peer, Protocol, Strategy, Timeouts};
+pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};
+pub(crate) use limits::Limits;
+pub(crate) use listener::{Admin, Listener};
+pub(crate) use process::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel};
+pub(crate) use retry::{Backoff, Budget, Condition, Jitter, Retry, Tools, ToolsWord, When};
+pub(crate) use route::{Match, Route};
+pub(crate) use session::Session;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The configuration of backstay. Durations are written `5s`, `250ms` or `1m30s`, sizes `512B`,
+/// `256KiB` or `1MiB`, percentages `20%`. Every value may hold `${VAR}`, `${VAR:-default}` or
+/// `${VAR:?message}`; `$$` is a dollar sign.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "backstay")]
+pub(crate) struct File {
+    /// Worker threads, each with a runtime of its own. Default: one per core.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) threads: Option<usize>,
+    /// Where clients connect. Without it, `--listen` must be given.
+    pub(crate) listeners: Option<Vec<Listener>>,
+    /// The admin listener. Without it there is none.
+    pub(crate) admin: Option<Admin>,
+    /// The pools of peers.
+    #[schemars(required, length(min = 1))]
+    pub(crate) groups: Option<Vec<Group>>,
+    /// Which request goes to which group: the longest path prefix wins, then the order of the
+    /// file. Without routes the one group takes every path, unchanged.
+    pub(crate) routes: Option<Vec<Route>>,
+    /// Bounds on what clients and peers may cost.
+    pub(crate) limits: Option<Limits>,
+    /// The keys that seal MCP session ids.
+    pub(crate) session: Option<Session>,
+    /// Which principal an MCP session id is bound to: `auto` (a JWT binds by issuer, subject and
+    /// client; an opaque token does not bind), `header:NAME` (the value of a header that a trusted
+    /// hop in front sets), `none`, or `mtls` (not available yet). Default: `auto`.
+    pub(crate) session_binding: Option<String>,
+    /// What is logged, on stderr.
+    pub(crate) log: Option<Log>,
+    /// One line for each request. Default: off.
+    pub(crate) access_log: Option<AccessLog>,
+    /// Cross-origin answers for browsers. Not available yet.
+    #[schemars(extend("x-not-yet" = true))]
+    #[expect(dead_code, reason = "in the schema, and refused by name")]
+    pub(crate) cors: Option<serde_json::Value>,
+    /// What several replicas share. Not available yet.
+    #[schemars(extend("x-not-yet" = true))]
+    #[expect(dead_code, reason = "in the schema, and refused by name")]
+    pub(crate) cluster: Option<serde_json::Value>,
+}

@@ -1,0 +1,158 @@
+//! From the text to the checked types.
+
+use std::path::Path;
+
+use serde::Deserialize as _;
+
+use crate::check;
+use crate::environment::Environment;
+use crate::file::File;
+use crate::finding::{Finding, Findings};
+use crate::loaded::Loaded;
+use crate::problem::{Code, Problems, Severity};
+use crate::redact::Redacted;
+use crate::scan::scan;
+use crate::shape::Shape;
+use crate::source::{Source, Span};
+use crate::{schema, tree};
+
+/// Reads a file of at most 1 MiB.
+///
+/// # Errors
+///
+/// Every problem at once; only what is no YAML at all stops at the first.
+pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Problems> {
+    let name = path.display().to_string();
+    let bytes = match read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let message = format!("the file cannot be read: {error}");
+            return Err(refused(&name, Code::Unreadable, message, None));
+        }
+    };
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(&name, text, environment),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("the file is not UTF-8 (line {line})");
+            let help = "save it as UTF-8";
+            Err(refused(&name, Code::Hostile, message, Some(help)))
+        }
+    }
+}
+
+/// One byte more than is allowed, so that a device without end is not read to its end.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+
+    let limit = u64::try_from(MAX_SIZE)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(limit)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a text; `name` is what messages call it. Never panics, whatever the text.
+///
+/// # Errors
+///
+/// Every problem at once; only what is no YAML at all stops at the first.
+pub fn parse(name: &str, text: &str, environment: &dyn Environment) -> Result<Loaded, Problems> {
+    if text.len() > MAX_SIZE {
+        let message = "the file is larger than 1 MiB".to_owned();
+        return Err(refused(name, Code::Hostile, message, None));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Source::new(name, text);
+    let unparsed = Redacted::unparsed(&source);
+    let stop = |finding: Finding| {
+        let mut found = Findings::default();
+        found.add(finding);
+        Err(Problems::new(found.finish(&unparsed)))
+    };
+    if let Err(refusal) = scan(text) {
+        let span = place(refusal.line, refusal.column);
+        let finding = Finding::new(refusal.code, "", refusal.message).at(span);
+        return stop(match refusal.help {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
+    }
+    let tree = match tree::parse(text) {
+        Ok(tree) => tree,
+        Err(none) => {
+            let code = if none.too_large {
+                Code::Hostile
+            } else {
+                Code::Syntax
+            };
+            let span = none.place.and_then(|(line, column)| place(line, column));
+            let finding = Finding::new(code, "", format!("this is not YAML: {}", none.message));
+            return stop(finding.at(span));
+        }
+    };
+    let redacted = Redacted::new(&source, &tree);
+    let mut found = Findings::default();
+    if let Some(finding) = check::dialect(&tree) {
+        found.add(finding);
+        return Err(Problems::new(found.finish(&redacted)));
+    }
+    let mut shape = Shape {
+        source: &source,
+        environment,
+        found: &mut found,
+    };
+    let value = match &tree {
+        // An empty file lacks what an empty mapping lacks.
+        tree::Node::Scalar(scalar) if scalar.value == tree::Plain::Null => {
+            shape.value(&tree::Node::Mapping(Vec::new()), schema::get(), "", None)
+        }
+        tree => shape.value(tree, schema::get(), "", None),
+    };
+    let loaded = value.and_then(|value| match File::deserialize(value) {
+        Ok(file) => Some(check::file(file, &mut found)),
+        Err(error) => {
+            // The schema let something pass that its type does not take: ours to mend.
+            let message = format!("this cannot be read: {error}");
+            found.add(Finding::new(Code::BadValue, "", message));
+            None
+        }
+    });
+    let problems = found.finish(&redacted);
+    let sound = problems
+        .iter()
+        .all(|problem| problem.severity == Severity::Warning);
+    match loaded {
+        Some(loaded) if sound => Ok(Loaded {
+            warnings: problems,
+            ..loaded
+        }),
+        _ => Err(Problems::new(problems)),
+    }
+}
+
+fn place(line: usize, column: usize) -> Option<Span> {
+    (line > 0).then_some(Span {
+        line,
+        column,
+        length: 1,
+    })
+}
+
+fn refused(name: &str, code: Code, message: String, help: Option<&str>) -> Problems {
+    let source = Source::new(name, "");
+    let mut found = Findings::default();
+    let finding = Finding::new(code, "", message);
+    found.add(match help {
+        Some(help) => finding.help(help),
+        None => finding,
+    });
+    Problems::new(found.finish(&Redacted::unparsed(&source)))
+}
+
+/// 5,000 groups take half of it.
+const MAX_SIZE: usize = 1 << 20;

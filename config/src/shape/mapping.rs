@@ -1,0 +1,189 @@
+//! Keys: unknown, repeated, missing, not available yet.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Shape, of_type};
+use crate::finding::Finding;
+use crate::problem::Code;
+use crate::source::Span;
+use crate::tree::Node;
+use crate::{schema, suggest};
+
+impl Shape<'_> {
+    /// The entries with a known key and a sound value.
+    pub(super) fn mapping(
+        &mut self,
+        entries: &[(Node, Node)],
+        schema: &'static Value,
+        path: &str,
+    ) -> Value {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let others = schema.get("additionalProperties").filter(|s| s.is_object());
+        let mut seen: BTreeMap<String, Option<Span>> = BTreeMap::new();
+        let mut values = Map::new();
+        let mut complete = true;
+        for (key, value) in entries {
+            let span = key.first().map(|scalar| self.span(scalar));
+            let Some(name) = self.key(key, path) else {
+                complete = false;
+                continue;
+            };
+            let at = join(path, &name);
+            if let Some(first) = seen.get(&name) {
+                let finding = Finding::new(
+                    Code::DuplicateKey,
+                    &at,
+                    format!("the key `{name}` is there twice"),
+                );
+                let line = first.map_or(0, |first| first.line);
+                self.found.add(
+                    finding
+                        .at(span)
+                        .label("delete one of them")
+                        .help(format!("the first is on line {line}")),
+                );
+                continue;
+            }
+            seen.insert(name.clone(), span);
+            let known = properties.and_then(|known| known.get(&name)).or(others);
+            let Some(known) = known else {
+                // It may be a key that must be there, under another name.
+                complete &= self.unknown(&name, &at, span, properties);
+                continue;
+            };
+            if known.get("x-not-yet").is_some() {
+                complete = false;
+                self.not_yet(&name, &at, span);
+                continue;
+            }
+            if let Some(value) = self.value(value, known, &at, span) {
+                values.insert(name, value);
+            }
+        }
+        if complete {
+            self.missing(schema, &seen, path);
+        }
+        Value::Object(values)
+    }
+
+    fn key(&mut self, key: &Node, path: &str) -> Option<String> {
+        let Node::Scalar(scalar) = key else {
+            let span = key.first().map(|scalar| self.span(scalar));
+            let finding = Finding::new(Code::WrongType, path, "a key must be a word");
+            self.found
+                .add(finding.at(span).label("this is a list or mapping"));
+            return None;
+        };
+        let at = join(path, &scalar.shown());
+        self.ambiguous(scalar, &at, "key").then(|| scalar.shown())
+    }
+
+    /// Reports the key, and whether it cannot stand for one that must be there.
+    fn unknown(
+        &mut self,
+        name: &str,
+        at: &str,
+        span: Option<Span>,
+        properties: Option<&'static Map<String, Value>>,
+    ) -> bool {
+        let known: Vec<&str> = properties
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key.as_str())
+            .collect();
+        let meant = suggest::alias(name, &known).or_else(|| suggest::nearest(name, &known));
+        let finding = Finding::new(Code::UnknownKey, at, format!("unknown key `{name}`")).at(span);
+        let finding = if name == "<<" {
+            finding
+                .label("merge keys are not supported")
+                .help("write the keys out, or use an alias for a whole value")
+        } else if let Some(meant) = meant {
+            finding.label(format!("did you mean `{meant}`?"))
+        } else if let Some(home) = properties.and_then(|known| home(name, known)) {
+            finding
+                .label(format!("belongs into `{home}`"))
+                .help(format!("write `{home}: {{{name}: …}}`"))
+        } else {
+            finding.label("no such key here")
+        };
+        let finding = match finding_help(meant, &known, name) {
+            Some(help) => finding.help(help),
+            None => finding,
+        };
+        self.found.add(finding);
+        meant.is_none()
+    }
+
+    fn not_yet(&mut self, name: &str, at: &str, span: Option<Span>) {
+        let message = format!("`{name}` is not available yet");
+        let finding = Finding::new(Code::NotAvailable, at, message).at(span);
+        self.found.add(
+            finding
+                .label("known, but this version does not do it")
+                .help("delete it; it is refused so that nobody relies on it"),
+        );
+    }
+
+    fn missing(&mut self, schema: &Value, seen: &BTreeMap<String, Option<Span>>, path: &str) {
+        let required = schema.get("required").and_then(Value::as_array);
+        let required = required.into_iter().flatten().filter_map(Value::as_str);
+        let absent: Vec<&str> = required.filter(|key| !seen.contains_key(*key)).collect();
+        for key in absent {
+            let message = match path {
+                "" => format!("the key `{key}` is missing"),
+                _ => format!("`{path}` has no `{key}`"),
+            };
+            let finding = Finding::new(Code::MissingKey, path, message).on_key();
+            let finding = match path {
+                "" => finding,
+                _ => finding.label(format!("`{key}` is missing here")),
+            };
+            self.found
+                .add(match EXAMPLES.iter().find(|(name, _)| *name == key) {
+                    Some((_, example)) => finding.help(format!("for example `{example}`")),
+                    None => finding,
+                });
+        }
+    }
+}
+
+/// The list of keys, when there is nothing better to say.
+fn finding_help(meant: Option<&str>, known: &[&str], name: &str) -> Option<String> {
+    let words: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+    (meant.is_none() && name != "<<" && !words.is_empty())
+        .then(|| format!("the keys here are {}", words.join(", ")))
+}
+
+/// The key beside it that holds a key of this name.
+fn home(name: &str, properties: &'static Map<String, Value>) -> Option<&'static str> {
+    let mut homes = properties.iter().filter(|(_, property)| {
+        let form = of_type(&schema::forms(property), "object");
+        let inner = form.and_then(|form| form.get("properties"));
+        inner.is_some_and(|inner| inner.get(name).is_some())
+    });
+    homes.next().map(|(key, _)| key.as_str())
+}
+
+pub(super) fn join(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        _ => format!("{path}.{key}"),
+    }
+}
+
+/// What to write for a key that must be there.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("group", "group: search"),
+    (
+        "groups",
+        "groups: [{peers: [{url: http://127.0.0.1:9001}]}]",
+    ),
+    ("id", "id: 2026-01"),
+    ("key", "key: header:x-tenant"),
+    ("listen", "listen: 127.0.0.1:8080"),
+    ("peers", "peers: [{url: http://127.0.0.1:9001}]"),
+    ("secret", "secret: \"${SEAL_SECRET}\""),
+    ("url", "url: http://127.0.0.1:9001"),
+];

@@ -1,0 +1,252 @@
+//! The URL of a peer, and settings made of nothing but URLs.
+
+use std::net::{Ipv6Addr, SocketAddr};
+
+use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, PeerUrl, Settings};
+
+use crate::finding::{Finding, Findings};
+use crate::problem::{Code, Problems};
+use crate::redact::Redacted;
+use crate::source::Source;
+
+/// Settings for `URL…` without a file: one listener and one group `default` whose peers have the
+/// default priority, in the default strategy. Peers are named after host and port.
+///
+/// # Errors
+///
+/// Every URL that cannot be a peer, URLs given twice, and URLs whose paths differ.
+pub fn from_urls(urls: &[String], listen: SocketAddr) -> Result<Settings, Problems> {
+    let mut found = Findings::default();
+    let mut peers: Vec<PeerSettings> = Vec::new();
+    for (i, text) in urls.iter().enumerate() {
+        let path = format!("URL {}", i + 1);
+        match parse(text) {
+            Ok(url) if peers.iter().any(|peer| peer.url == url) => {
+                let message = format!("URL {} is there twice", i + 1);
+                found.add(Finding::new(Code::DuplicateName, &path, message));
+            }
+            Ok(url) => {
+                if peers
+                    .first()
+                    .is_some_and(|first| first.url.path != url.path)
+                {
+                    let message =
+                        format!("the path of URL {} differs from that of the first", i + 1);
+                    let finding = Finding::new(Code::Contradiction, &path, message);
+                    found.add(finding.help(
+                        "without a file every request goes to any of the URLs, its path unchanged",
+                    ));
+                }
+                peers.push(PeerSettings {
+                    peer: lb::Peer::new(name_of(&url)),
+                    url,
+                });
+            }
+            Err(bad) => {
+                let message = format!("URL {}: {}", i + 1, bad.message);
+                found.add(Finding::new(bad.code, &path, message).help(bad.help));
+            }
+        }
+    }
+    if urls.is_empty() {
+        found.add(Finding::new(Code::MissingKey, "", "there is no URL"));
+    }
+    let source = Source::new("arguments", "");
+    let problems = found.finish(&Redacted::unparsed(&source));
+    if !problems.is_empty() {
+        return Err(Problems::new(problems));
+    }
+    Ok(Settings {
+        listeners: vec![ListenerSettings::new(listen)],
+        groups: vec![GroupSettings::new("default", peers)],
+        ..Settings::default()
+    })
+}
+
+/// Why a text is not the URL of a peer.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct BadUrl {
+    pub(crate) code: Code,
+    pub(crate) message: &'static str,
+    pub(crate) help: &'static str,
+}
+
+/// The name of a peer that has none: host and port, since both are stable and short.
+pub(crate) fn name_of(url: &PeerUrl) -> String {
+    format!("{}:{}", url.host, url.port)
+}
+
+/// Reads `http://HOST[:PORT][/PATH]` (RFC 3986 §3).
+pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return bad(
+            "the URL has no scheme",
+            "write it as in `http://127.0.0.1:9001/mcp`",
+        );
+    };
+    let rest = match scheme.to_ascii_lowercase().as_str() {
+        "http" => rest,
+        "https" => {
+            return later(
+                "https:// URLs are not available yet",
+                "use http:// in a trusted network, or terminate TLS beside the peer",
+            );
+        }
+        "unix" | "http+unix" => {
+            return later(
+                "unix: URLs are not available yet",
+                "let the peer listen on a loopback address",
+            );
+        }
+        _ if !rest.starts_with("//") => {
+            return bad("the URL has no scheme", "begin it with `http://`");
+        }
+        _ => {
+            return bad(
+                "the URL has a scheme that no peer has",
+                "begin it with `http://`",
+            );
+        }
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
+        return bad(
+            "the URL has no `//` after its scheme",
+            "write it as in `http://127.0.0.1:9001/mcp`",
+        );
+    };
+    if rest.contains(['?', '#']) {
+        return bad(
+            "the URL has a query or a fragment",
+            "delete everything from the `?` or `#` on",
+        );
+    }
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return bad(
+            "the URL has a user name or password",
+            "peers get the credentials of each request; delete everything up to the `@`",
+        );
+    }
+    let (host, port) = split_port(authority)?;
+    let host = host.to_ascii_lowercase();
+    if let Some(message) = path_problem(path) {
+        return bad(message, "write the path as peers see it, percent-encoded");
+    }
+    let bracketed = match host.contains(':') {
+        true => format!("[{host}]"),
+        false => host.clone(),
+    };
+    Ok(PeerUrl {
+        authority: match port {
+            80 => bracketed,
+            _ => format!("{bracketed}:{port}"),
+        },
+        host,
+        port,
+        path: path.trim_end_matches('/').to_owned(),
+    })
+}
+
+/// Host, without brackets, and port of an authority (RFC 3986 §3.2).
+fn split_port(authority: &str) -> Result<(&str, u16), BadUrl> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
+            _ => {
+                return bad(
+                    "the URL has no valid IPv6 address",
+                    "write it as in `http://[::1]:9001`",
+                );
+            }
+        },
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    if !host.contains(':') && !is_name(host) {
+        return bad(
+            "the URL has no valid host",
+            "a host is a name, an IPv4 address, or an IPv6 address in brackets",
+        );
+    }
+    if port.is_empty() {
+        return Ok((host, 80));
+    }
+    let digits = port
+        .strip_prefix(':')
+        .filter(|digits| digits.chars().all(|c| c.is_ascii_digit()));
+    match digits.and_then(|digits| digits.parse().ok()) {
+        Some(port) if port > 0 => Ok((host, port)),
+        _ => bad(
+            "the URL has no valid port",
+            "a port is a number from 1 to 65535",
+        ),
+    }
+}
+
+/// A name of the DNS, or an IPv4 address. `_` is allowed, since container networks have it.
+pub(crate) fn is_name(host: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    host.len() <= 253 && host.strip_suffix('.').unwrap_or(host).split('.').all(label)
+}
+
+/// `example.com`, `*.example.com` or an address, IPv6 in brackets; no port.
+pub(crate) fn is_host_pattern(host: &str) -> bool {
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_name(host.strip_prefix("*.").unwrap_or(host)),
+    }
+}
+
+/// Whether a path is one that no two readers understand differently (RFC 3986 §3.3).
+pub(crate) fn path_problem(path: &str) -> Option<&'static str> {
+    let allowed = |c: char| {
+        c.is_ascii_graphic()
+            && !matches!(
+                c,
+                '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' | '#' | '?'
+            )
+    };
+    let segment = |name: &str| {
+        path.to_ascii_lowercase()
+            .split('/')
+            .any(|s| s.replace("%2e", ".") == name)
+    };
+    if !path.chars().all(allowed) {
+        Some("the path has a character that must be percent-encoded")
+    } else if segment(".") || segment("..") {
+        Some("the path has a `.` or `..` segment")
+    } else if path.split('%').skip(1).any(|part| {
+        !part
+            .get(..2)
+            .is_some_and(|hex| hex.chars().all(|c| c.is_ascii_hexdigit()))
+    }) {
+        Some("the path has a `%` without two hex digits")
+    } else {
+        None
+    }
+}
+
+fn bad<T>(message: &'static str, help: &'static str) -> Result<T, BadUrl> {
+    Err(BadUrl {
+        code: Code::BadValue,
+        message,
+        help,
+    })
+}
+
+fn later<T>(message: &'static str, help: &'static str) -> Result<T, BadUrl> {
+    Err(BadUrl {
+        code: Code::NotAvailable,
+        message,
+        help,
+    })
+}
