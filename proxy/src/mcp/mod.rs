@@ -14,6 +14,7 @@ mod asked;
 mod envelope;
 mod era;
 mod facts;
+mod glimpse;
 mod id;
 mod keyring;
 mod message;
@@ -24,9 +25,14 @@ mod principal;
 mod version;
 mod wire;
 
+pub mod addressing;
+pub mod endpoint;
 pub mod fault;
 pub mod header;
+pub mod initialize;
+pub mod oauth;
 pub mod sealed;
+pub mod sse;
 pub mod token;
 
 #[cfg(test)]
