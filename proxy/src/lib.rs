@@ -1,3 +1,29 @@
 //! The mechanism of backstay: listeners, the request loop, attempts, pools, health probes, hooks.
 
+mod attempt;
+mod attempts;
+mod body;
+pub mod clock;
+mod downstream;
+pub mod error;
+mod events;
+mod forward;
+pub mod group;
+mod guard;
+mod headers;
+pub mod hooks;
+pub mod mcp;
+pub mod metrics;
+pub mod network;
+mod prober;
+mod relay;
+pub mod reply;
+pub mod route;
+pub mod server;
+pub mod session;
 pub mod settings;
+mod thread;
+mod ticker;
+mod transaction;
+mod upload;
+mod upstream;

@@ -2,12 +2,14 @@
 //!
 //! Every value here is already sound; nothing later parses or repairs it.
 
+mod cidr;
 mod group;
 mod limits;
 mod listener;
 mod route;
 mod session;
 
+pub use cidr::Cidr;
 pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, PeerSettings, PeerUrl, Probe,
     Protocol, RegionSettings, Timeouts, ToolRetry,
@@ -28,6 +30,9 @@ pub struct Settings {
     pub groups: Vec<GroupSettings>,
     /// Which request goes to which group; empty: the one group takes all.
     pub routes: Vec<RouteSettings>,
+    /// Clients that are proxies of ours: what they say of who forwarded what is kept and added to;
+    /// what others say is replaced. Empty: nobody is believed.
+    pub trusted_proxies: Vec<Cidr>,
     /// Bounds on what clients and peers may cost.
     pub limits: Limits,
     /// How MCP session ids are sealed and bound.

@@ -1,1 +1,9 @@
 //! Tests longer than the code they test.
+
+mod endpoint;
+mod facts;
+mod fault;
+mod message;
+mod sealed;
+mod sse;
+mod token;

@@ -1,0 +1,260 @@
+//! One try of one request against one peer, up to the head of its response.
+
+use crate::error::{AttemptError, Phase};
+use crate::hooks::{Attempt, Hooks, Target};
+use crate::network::Network;
+use crate::thread::Thread;
+use crate::ticker::{Alarm, Ring};
+use crate::upload::Upload;
+use crate::upstream::{ConnectError, Connection, ExchangeError, connect};
+use http::{Request, request, response};
+use hyper::body::Incoming;
+use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+/// A response head, and the connection that the rest comes on.
+#[derive(Debug)]
+pub(crate) struct Answer<N: Network> {
+    pub(crate) head: response::Parts,
+    pub(crate) incoming: Incoming,
+    pub(crate) connection: Connection<N::Stream>,
+}
+
+/// Why there is no response head.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The client did not send its body.
+    Client,
+    /// Our own resources are exhausted.
+    Exhausted(io::Error),
+    /// The peer, or the connection to it.
+    Peer(AttemptError),
+    /// The request has run longer than it may.
+    Total(Sent),
+}
+
+/// What one attempt is allowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// When the whole request must have ended.
+    pub(crate) total: Option<Time>,
+    /// How long this attempt may take up to the head.
+    pub(crate) per_try: Option<Duration>,
+    /// The request may run elsewhere, so it need not wait for a peer that is lost.
+    pub(crate) movable: bool,
+    /// Only a new connection will do.
+    pub(crate) fresh: bool,
+}
+
+/// Gets a connection.
+pub(crate) async fn acquire<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    target: &Target,
+    index: PeerIndex,
+    bounds: Bounds,
+) -> Result<Connection<N::Stream>, Failed> {
+    let peer = target.group.peer(index);
+    if !bounds.fresh
+        && let Some(connection) = thread.pools.take(peer.number, thread.clock.now())
+    {
+        peer.metrics.reused.increment();
+        return Ok(connection);
+    }
+    let mut limit = target
+        .timeouts
+        .connect
+        .min(bounds.per_try.unwrap_or(Duration::MAX));
+    if let Some(total) = bounds.total {
+        limit = limit.min(total.since(thread.clock.now()));
+    }
+    let failed = |cause, source: Option<io::Error>| {
+        Failed::Peer(AttemptError {
+            phase: Phase::Connect,
+            failure: Failure {
+                cause,
+                sent: Sent::Nothing,
+                received: Received::Nothing,
+                reused: false,
+            },
+            peer: index,
+            source: source.map(|source| Arc::new(source) as _),
+        })
+    };
+    let stream = match connect(&thread.network, &peer.url, limit).await {
+        Ok(stream) => stream,
+        Err(ConnectError::Exhausted(error)) => return Err(Failed::Exhausted(error)),
+        Err(ConnectError::Refused(error)) => return Err(failed(Cause::Connect, Some(error))),
+        Err(ConnectError::Timeout) => return Err(failed(Cause::ConnectTimeout, None)),
+    };
+    peer.metrics.connections.increment();
+    let opened = Connection::open(stream, thread.head_limits()).await;
+    opened.map_err(|error| failed(Cause::Connect, Some(io::Error::other(error))))
+}
+
+/// Sends the request and waits for the head of its response.
+pub(crate) async fn send<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    target: &Target,
+    attempt: &Attempt<'_>,
+    mut connection: Connection<N::Stream>,
+    head: request::Parts,
+    upload: &Upload,
+    bounds: Bounds,
+) -> Result<Answer<N>, Failed> {
+    let mut patience = Patience::new(thread, target, attempt, upload, bounds);
+    let before = connection.bytes();
+    let reused = connection.is_reused();
+    let request = Request::from_parts(head, upload.body());
+    let exchange = connection
+        .exchange(request, thread.head_limits(), |cx| patience.poll(cx))
+        .await;
+    let bytes = connection.bytes();
+    let sent = match bytes.0 - before.0 {
+        0 => Sent::Nothing,
+        _ if upload.is_ended() => Sent::Full,
+        _ => Sent::Partial,
+    };
+    let received = if bytes.1 == before.1 {
+        Received::Nothing
+    } else {
+        Received::Partial
+    };
+    let phase = if upload.is_ended() {
+        Phase::Head
+    } else {
+        Phase::Send
+    };
+    let failed = |cause, sent, source: Option<hyper::Error>| {
+        Failed::Peer(AttemptError {
+            phase,
+            failure: Failure {
+                cause,
+                sent,
+                received,
+                reused,
+            },
+            peer: attempt.peer,
+            source: source.map(|source| Arc::new(source) as _),
+        })
+    };
+    match exchange {
+        Ok(Ok(response)) => {
+            if !upload.is_ended() {
+                connection.detach();
+            }
+            let (head, incoming) = response.into_parts();
+            Ok(Answer {
+                head,
+                incoming,
+                connection,
+            })
+        }
+        Ok(Err(ExchangeError::Client)) => Err(Failed::Client),
+        Ok(Err(ExchangeError::Peer {
+            cause,
+            unsent,
+            source,
+        })) => {
+            let sent = if unsent.is_some() {
+                Sent::Nothing
+            } else {
+                sent
+            };
+            Err(failed(cause, sent, source))
+        }
+        Err(GaveUp::Late) => Err(failed(Cause::HeadTimeout, sent, None)),
+        Err(GaveUp::Lost) => Err(failed(Cause::Lost, sent, None)),
+        Err(GaveUp::Total) => Err(Failed::Total(sent)),
+    }
+}
+
+/// Why the wait for a head ended.
+enum GaveUp {
+    Late,
+    Lost,
+    Total,
+}
+
+/// How long an attempt waits for a head.
+struct Patience<'a, N: Network, H: Hooks> {
+    thread: &'a Thread<N, H>,
+    upload: &'a Upload,
+    alarm: Option<Alarm>,
+    per_try: Option<Pin<Box<Sleep>>>,
+    first_byte: Option<Duration>,
+    total: Option<Time>,
+    /// The upload had ended when the alarm was set.
+    uploaded: bool,
+}
+
+impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
+    fn new(
+        thread: &'a Thread<N, H>,
+        target: &'a Target,
+        attempt: &Attempt<'_>,
+        upload: &'a Upload,
+        bounds: Bounds,
+    ) -> Self {
+        let first_byte = target.timeouts.first_byte;
+        let first = first_byte.map(|first_byte| attempt.began + first_byte);
+        let deadline = first.into_iter().chain(bounds.total).min();
+        let alarm = if bounds.movable {
+            let lb = &target.group.lb;
+            Some(thread.ticker.alarm_or_loss(deadline, lb, attempt.peer))
+        } else {
+            deadline.map(|deadline| thread.ticker.alarm(Some(deadline)))
+        };
+        // The time spent on the connection counts.
+        let per_try = bounds.per_try.map(|per_try| {
+            let spent = thread.clock.now().since(attempt.began);
+            Box::pin(tokio::time::sleep(per_try.saturating_sub(spent)))
+        });
+        let uploaded = upload.is_ended();
+        Self {
+            thread,
+            upload,
+            alarm,
+            per_try,
+            first_byte,
+            total: bounds.total,
+            uploaded,
+        }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<GaveUp> {
+        if let Some(per_try) = &mut self.per_try {
+            let mut context = Context::from_waker(cx.waker());
+            if per_try.as_mut().poll(&mut context).is_ready() {
+                return Poll::Ready(GaveUp::Late);
+            }
+        }
+        let Some(alarm) = &self.alarm else {
+            return Poll::Pending;
+        };
+        loop {
+            match alarm.poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ring::Lost) => return Poll::Ready(GaveUp::Lost),
+                Poll::Ready(Ring::Time) => {}
+            }
+            let now = self.thread.clock.now();
+            if self.total.is_some_and(|total| total <= now) {
+                return Poll::Ready(GaveUp::Total);
+            }
+            if self.uploaded {
+                return Poll::Ready(GaveUp::Late);
+            }
+            // The time to the first byte runs from the end of the upload, which has its own
+            // limits: it was still going on, or has ended since.
+            self.uploaded = self.upload.is_ended();
+            let next = self.first_byte.map(|first_byte| now + first_byte);
+            alarm.set(next.into_iter().chain(self.total).min());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Response bodies: one enum, nothing boxed on the way of a chunk.
+
+use crate::hooks::Hooks;
+use crate::network::Network;
+use crate::relay::Relay;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The body of a response on its way downstream.
+pub(crate) enum Body<N: Network, H: Hooks> {
+    /// An answer of the proxy's own.
+    Full(Bytes),
+    /// A peer's answer, relayed as it comes.
+    Relay(Box<Relay<N, H>>),
+}
+
+impl<N: Network, H: Hooks> Body<N, H> {
+    pub(crate) fn is_event_stream(&self) -> bool {
+        matches!(self, Self::Relay(relay) if relay.is_event_stream())
+    }
+}
+
+/// The peer cut its response: the client's connection is cut too, so that it does not take half
+/// an answer for a whole one (RFC 9112 §8).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer cut its response")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl<N: Network, H: Hooks> HttpBody for Body<N, H> {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self.get_mut() {
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Relay(relay) => relay.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Relay(relay) => relay.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Relay(relay) => relay.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The life of a request, in order; the only loop is the attempt loop.
+
+use crate::attempts::{Attempts, Committed, Ended};
+use crate::body::Body;
+use crate::error::ProxyError;
+use crate::guard::{Refusal, Seen, inspect};
+use crate::headers::{forward_request, request_id};
+use crate::hooks::{Flow, Hooks, Reply, Target};
+use crate::network::Network;
+use crate::relay::{Relay, finish};
+use crate::reply;
+use crate::session::{ConnectionInfo, Report, Session};
+use crate::thread::Thread;
+use crate::transaction::Transaction;
+use crate::upload::Upload;
+use http::{HeaderValue, Request, Response, StatusCode, header, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use lb::{Delivery, NoPeer};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Serves one request.
+pub(crate) async fn serve<N: Network, H: Hooks>(
+    thread: &Rc<Thread<N, H>>,
+    connection: &Arc<ConnectionInfo>,
+    request: Request<Incoming>,
+) -> Response<Body<N, H>> {
+    let (parts, incoming) = request.into_parts();
+    let seen = match check(thread, &parts) {
+        Ok(seen) => seen,
+        Err(refusal) => return refuse(thread, refusal),
+    };
+    let limits = &thread.shared.limits;
+    let session = Session {
+        request: parts,
+        connection: Arc::clone(connection),
+        started: thread.clock.now(),
+        limits: Arc::clone(limits),
+        upload: Upload::new(
+            incoming,
+            limits.replay_body,
+            &thread.shared.replay,
+            &connection.upload,
+        ),
+        report: Report::default(),
+        clock: Rc::clone(&thread.clock),
+    };
+    thread.shared.metrics.requests_active.increment();
+    let mut transaction = Transaction {
+        ctx: thread.hooks.new_ctx(connection),
+        session,
+        hooks: Arc::clone(&thread.hooks),
+        group: None,
+        metrics: Arc::clone(&thread.shared.metrics),
+    };
+    match answer(thread, &mut transaction, seen).await {
+        Ok(committed) => relay(thread, transaction, committed),
+        Err(reply) => own(transaction, reply),
+    }
+}
+
+/// The head is sound, and has not been here before.
+fn check<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    parts: &request::Parts,
+) -> Result<Seen, Refusal> {
+    let seen = inspect(parts, &thread.shared.limits)?;
+    if seen.via && thread.shared.identity.is_in(&parts.headers) {
+        return Err(Refusal {
+            status: StatusCode::LOOP_DETECTED,
+            why: "the request has been here before",
+        });
+    }
+    Ok(seen)
+}
+
+fn refuse<N: Network, H: Hooks>(thread: &Thread<N, H>, refusal: Refusal) -> Response<Body<N, H>> {
+    thread.shared.metrics.refused.increment();
+    if matches!(refusal.status.as_u16(), 414 | 431) {
+        thread.shared.metrics.limits.head.increment();
+    }
+    let mut reply = reply::plain(refusal.status, "http_request_error", refusal.why);
+    // What follows on a connection whose framing was in doubt is in doubt too.
+    reply
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    reply.map(Body::Full)
+}
+
+/// From the hooks to an answer: a peer's, or a reply of the proxy's own.
+async fn answer<N: Network, H: Hooks>(
+    thread: &Rc<Thread<N, H>>,
+    transaction: &mut Transaction<H>,
+    seen: Seen,
+) -> Result<Committed<N>, Reply> {
+    let hooks = &thread.hooks;
+    let Transaction { session, ctx, .. } = transaction;
+    if let Flow::Respond(reply) = hooks.request_filter(session, ctx).await {
+        return Err(reply);
+    }
+    let target = hooks.upstream_group(session, ctx).await?;
+    target.group.metrics.active.increment();
+    transaction.group = Some(Arc::clone(&target.group));
+
+    let session = &mut transaction.session;
+    let clock = &thread.clock;
+    forward_request(
+        &mut session.request,
+        seen,
+        &session.connection,
+        &thread.shared.identity,
+        || request_id(clock.entropy(), clock.entropy()),
+    );
+    match Attempts::new(thread, &target, transaction).run().await {
+        Ok(committed) => Ok(committed),
+        Err(Ended::Client) => Err(reply::plain(
+            StatusCode::REQUEST_TIMEOUT,
+            "http_request_error",
+            "the request body did not come",
+        )),
+        Err(Ended::Error(error)) => {
+            count_failure(&target, &error);
+            let Transaction { session, ctx, .. } = transaction;
+            Err(hooks.fail_to_proxy(session, &error, ctx).await)
+        }
+        Err(Ended::Reply(reply)) => Err(reply),
+    }
+}
+
+fn count_failure(target: &Target, error: &ProxyError) {
+    let failures = &target.group.metrics.failures;
+    match (error, error.delivery()) {
+        (ProxyError::NoPeer(NoPeer::AllOpen { .. }), _) => failures.all_open.increment(),
+        (ProxyError::NoPeer(_), _) => failures.no_peer.increment(),
+        (_, Delivery::NotSent) => failures.not_sent.increment(),
+        _ => failures.unknown.increment(),
+    }
+}
+
+/// A reply of the proxy's own goes downstream.
+fn own<N: Network, H: Hooks>(
+    mut transaction: Transaction<H>,
+    reply: Reply,
+) -> Response<Body<N, H>> {
+    transaction.commit(reply.status());
+    transaction.session.report.response_bytes = reply.body().len() as u64;
+    transaction.complete();
+    reply.map(Body::Full)
+}
+
+/// A peer's answer goes downstream: the commit point.
+fn relay<N: Network, H: Hooks>(
+    thread: &Rc<Thread<N, H>>,
+    mut transaction: Transaction<H>,
+    committed: Committed<N>,
+) -> Response<Body<N, H>> {
+    let Committed {
+        answer,
+        pick,
+        prefix,
+        transform,
+        bounds,
+    } = committed;
+    transaction.commit(answer.head.status);
+    if answer.incoming.is_end_stream() && transform.is_none() {
+        let head = finish(thread, &mut transaction, answer, &pick);
+        transaction.session.report.response_bytes = prefix.len() as u64;
+        return Response::from_parts(head, Body::Full(prefix));
+    }
+    let source = (answer.incoming, answer.connection);
+    let relay = Relay::new(thread, transaction, source, pick, bounds).with(prefix, transform);
+    Response::from_parts(answer.head, Body::Relay(Box::new(relay)))
+}

@@ -1,0 +1,154 @@
+//! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
+
+use crate::metrics::{GroupMetrics, PeerMetrics};
+use crate::settings::{GroupSettings, PeerUrl};
+use http::HeaderValue;
+use lb::PeerIndex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A named set of interchangeable peers.
+#[derive(Debug)]
+pub struct Group {
+    /// What it was built from.
+    pub settings: GroupSettings,
+    /// The decisions.
+    pub lb: Arc<lb::Group>,
+    /// In the order of the settings, as [`PeerIndex`] counts.
+    pub peers: Box<[Peer]>,
+    /// What is counted for the group as a whole.
+    pub metrics: GroupMetrics,
+}
+
+/// One upstream endpoint.
+#[derive(Debug)]
+pub struct Peer {
+    /// Where it is.
+    pub url: PeerUrl,
+    /// The `Host` its URL implies.
+    pub authority: HeaderValue,
+    /// What is counted for it.
+    pub metrics: PeerMetrics,
+    /// Its place in the connection pools of each thread; unique in the process.
+    pub(crate) number: usize,
+    /// It has answered as an MCP server.
+    speaks_mcp: AtomicBool,
+    /// A request failed on it; the prober looks at once.
+    suspect: AtomicBool,
+}
+
+impl Group {
+    /// Builds a group.
+    ///
+    /// # Errors
+    /// What `lb` refuses: no peers, two of one name, a threshold of zero; or a URL whose
+    /// authority cannot be a `Host`.
+    pub fn new(settings: GroupSettings) -> Result<Arc<Self>, GroupError> {
+        let specs = settings
+            .peers
+            .iter()
+            .map(|peer| peer.peer.clone())
+            .collect();
+        let lb = lb::Group::new(settings.name.clone(), specs, settings.policy.clone())
+            .map_err(GroupError::Policy)?;
+        let peers = settings
+            .peers
+            .iter()
+            .map(|peer| Peer::new(peer.url.clone()));
+        let peers = peers.collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self {
+            settings,
+            lb,
+            peers,
+            metrics: GroupMetrics::default(),
+        }))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// The peer at `index`.
+    ///
+    /// # Panics
+    /// Never for an index that this group's own `lb` gave out.
+    pub fn peer(&self, index: PeerIndex) -> &Peer {
+        &self.peers[usize::from(index.0)]
+    }
+
+    /// The name of the peer at `index`.
+    pub fn peer_name(&self, index: PeerIndex) -> &str {
+        &self.lb.peers()[usize::from(index.0)].name
+    }
+
+    /// The peer called `name`.
+    pub fn find(&self, name: &str) -> Option<PeerIndex> {
+        let position = self.lb.peers().iter().position(|peer| peer.name == name)?;
+        u16::try_from(position).ok().map(PeerIndex)
+    }
+}
+
+impl Peer {
+    fn new(url: PeerUrl) -> Result<Self, GroupError> {
+        let authority = HeaderValue::from_str(&url.authority)
+            .map_err(|_| GroupError::Authority(url.authority.clone()))?;
+        Ok(Self {
+            url,
+            authority,
+            metrics: PeerMetrics::default(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            speaks_mcp: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
+        })
+    }
+
+    /// It answered as an MCP server; from now on the default probe is `mcp`.
+    pub fn saw_mcp(&self) {
+        if !self.speaks_mcp() {
+            self.speaks_mcp.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it has answered as an MCP server.
+    pub fn speaks_mcp(&self) -> bool {
+        self.speaks_mcp.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn suspect(&self) {
+        self.suspect.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_suspicion(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed) && self.suspect.swap(false, Ordering::Relaxed)
+    }
+}
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// Why a group cannot be built.
+#[derive(Debug)]
+pub enum GroupError {
+    /// The authority of a URL cannot be a `Host`.
+    Authority(String),
+    /// `lb` refuses the policy or the peers.
+    Policy(lb::GroupError),
+}
+
+impl std::fmt::Display for GroupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Authority(authority) => write!(f, "`{authority}` cannot be a Host header"),
+            Self::Policy(_) => f.write_str("the group's policy is not sound"),
+        }
+    }
+}
+
+impl std::error::Error for GroupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Authority(_) => None,
+            Self::Policy(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What a proxy changes in the heads that pass it: hop-by-hop fields, `Via`, who forwarded what.
+
+use crate::guard::{Seen, strip_hop_by_hop};
+use crate::session::ConnectionInfo;
+use bytes::{BufMut as _, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{StatusCode, Version, response};
+
+/// What this instance puts into the heads it forwards.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// The `received-by` of `Via`: ours alone, so that a loop is recognised.
+    name: String,
+    via_11: HeaderValue,
+    via_10: HeaderValue,
+}
+
+impl Identity {
+    /// The identity of an instance; `entropy` tells it from others.
+    pub(crate) fn new(entropy: u64) -> Self {
+        let name = format!("backstay-{:08x}", entropy >> 32);
+        let value = |version| {
+            HeaderValue::from_str(&format!("{version} {name}"))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 backstay"))
+        };
+        Self {
+            via_11: value("1.1"),
+            via_10: value("1.0"),
+            name,
+        }
+    }
+
+    /// Whether a request has been here before (RFC 9110 §7.6.3).
+    pub(crate) fn is_in(&self, headers: &HeaderMap) -> bool {
+        headers.get_all(header::VIA).iter().any(|value| {
+            let hops = value.as_bytes().split(|byte| *byte == b',');
+            hops.filter_map(|hop| hop.trim_ascii().split(|byte| *byte == b' ').nth(1))
+                .any(|by| by == self.name.as_bytes())
+        })
+    }
+
+    fn via(&self, version: Version) -> &HeaderValue {
+        if version == Version::HTTP_10 {
+            &self.via_10
+        } else {
+            &self.via_11
+        }
+    }
+}
+
+/// Turns the head of a request into the one that peers see, but for `Host` and path.
+///
+/// A trusted client is a proxy whose forwarding fields are added to; those of others are replaced.
+pub(crate) fn forward_request(
+    parts: &mut Parts,
+    seen: Seen,
+    connection: &ConnectionInfo,
+    identity: &Identity,
+    request_id: impl FnOnce() -> HeaderValue,
+) {
+    let headers = &mut parts.headers;
+    if seen.hop_by_hop {
+        strip_hop_by_hop(headers);
+    }
+    if seen.expect {
+        // The client gets its 100 from us once a peer is ready for the body (RFC 9110 §10.1.1).
+        headers.remove(header::EXPECT);
+    }
+    let keep = seen.forwarded && connection.trusted;
+    if seen.forwarded && !keep {
+        for name in [
+            FORWARDED,
+            X_FORWARDED_FOR,
+            X_FORWARDED_HOST,
+            X_FORWARDED_PROTO,
+            X_REAL_IP,
+        ] {
+            headers.remove(name);
+        }
+    }
+    if keep {
+        add(headers, X_FORWARDED_FOR, &connection.forwarded_for);
+        if headers.contains_key(&FORWARDED) {
+            add(headers, FORWARDED, &forwarded(connection));
+        }
+    } else {
+        headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
+    }
+    if !(keep && headers.contains_key(&X_FORWARDED_PROTO)) {
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    }
+    if !(keep && headers.contains_key(&X_FORWARDED_HOST))
+        && let Some(host) = headers.get(header::HOST)
+    {
+        let host = host.clone();
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    if seen.via {
+        add(headers, header::VIA, identity.via(parts.version));
+    } else {
+        headers.insert(header::VIA, identity.via(parts.version).clone());
+    }
+    if !seen.request_id {
+        headers.insert(X_REQUEST_ID, request_id());
+    }
+    parts.version = Version::HTTP_11;
+}
+
+/// `Forwarded`'s element for a client (RFC 7239 §6: an IPv6 address is bracketed and quoted).
+fn forwarded(connection: &ConnectionInfo) -> HeaderValue {
+    let text = match connection.client.ip().to_canonical() {
+        std::net::IpAddr::V4(ip) => format!("for={ip};proto=http"),
+        std::net::IpAddr::V6(ip) => format!("for=\"[{ip}]\";proto=http"),
+    };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("for=unknown"))
+}
+
+/// Appends an element to a list-valued field, in one line.
+fn add(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    let mut line = BytesMut::new();
+    for present in headers.get_all(&name) {
+        line.put(present.as_bytes());
+        line.put(&b", "[..]);
+    }
+    line.put(value.as_bytes());
+    if let Ok(line) = HeaderValue::from_maybe_shared(line.freeze()) {
+        headers.insert(name, line);
+    }
+}
+
+/// Turns the head of a peer's response into the one the client sees.
+///
+/// # Errors
+/// The head cannot be relayed without changing what it means.
+pub(crate) fn forward_response(
+    head: &mut response::Parts,
+    identity: &Identity,
+) -> Result<(), &'static str> {
+    let mut hop_by_hop = false;
+    let mut via = false;
+    let mut lengths = 0;
+    let mut coded = false;
+    for (name, value) in &head.headers {
+        match name.as_str() {
+            "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "proxy-authenticate"
+            | "proxy-authorization" => hop_by_hop = true,
+            "transfer-encoding" => {
+                // hyper takes anything that ends in `chunked`; a coding would be lost.
+                if !value
+                    .as_bytes()
+                    .trim_ascii()
+                    .eq_ignore_ascii_case(b"chunked")
+                {
+                    return Err("a transfer coding that is not `chunked`");
+                }
+                (hop_by_hop, coded) = (true, true);
+            }
+            "content-length" => {
+                lengths += 1;
+                let bytes = value.as_bytes();
+                if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
+                    return Err("a Content-Length that is no number");
+                }
+            }
+            "via" => via = true,
+            _ => {}
+        }
+    }
+    if lengths > 1 {
+        return Err("more than one Content-Length");
+    }
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err("an upgrade that was not asked for");
+    }
+    if hop_by_hop {
+        strip_hop_by_hop(&mut head.headers);
+    }
+    if lengths > 0 && (coded || head.status == StatusCode::NO_CONTENT) {
+        // hyper keeps both (resilience.md 3.1); RFC 9112 §6.3: the coding wins. A 204 has none
+        // (RFC 9110 §8.6).
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
+    if via {
+        add(&mut head.headers, header::VIA, identity.via(head.version));
+    } else {
+        head.headers
+            .insert(header::VIA, identity.via(head.version).clone());
+    }
+    head.version = Version::HTTP_11;
+    Ok(())
+}
+
+/// A new request id: 128 bits in hexadecimal.
+pub(crate) fn request_id(high: u64, low: u64) -> HeaderValue {
+    let mut text = [0; 32];
+    for (place, digit) in text.iter_mut().enumerate() {
+        let word = if place < 16 { high } else { low };
+        let nibble = (word >> (60 - 4 * (place % 16))) & 15;
+        *digit = HEX[usize::from(nibble as u8)];
+    }
+    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
+}
+
+const HEX: [u8; 16] = *b"0123456789abcdef";
+const FORWARDED: HeaderName = header::FORWARDED;
+/// `X-Request-Id`: kept when the client sends it.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");

@@ -1,0 +1,297 @@
+//! What a program can decide about a request: Pingora's phases, with total answers.
+//!
+//! ```text
+//! new_ctx → request_filter → upstream_group → { pick → connect → (fail_to_connect)
+//!   → connected_to_upstream → upstream_request → send, await head → (error_while_proxy)
+//!   → classify → upstream_response } × attempts → (fail_to_proxy) → logging
+//! ```
+//!
+//! The failure hooks return a decision; they cannot exceed attempts, budget, body cap or the
+//! commit point. A panic in a hook ends its request with 500, is logged, and nothing else.
+
+use crate::error::{AttemptError, ProxyError};
+use crate::group::Group;
+use crate::session::{ConnectionInfo, Report, Session};
+use bytes::Bytes;
+use http::{Response, request, response};
+use lb::{Change, Outcome, PeerIndex, Time, Verdict};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole answer of the proxy's own.
+pub type Reply = Response<Bytes>;
+
+/// Decisions about requests. Only [`Hooks::upstream_group`] is required.
+///
+/// One object serves all threads; the futures of a request stay on its connection's thread and
+/// need not be `Send`.
+#[expect(
+    async_fn_in_trait,
+    reason = "the futures run on the thread of their connection and need not be Send"
+)]
+pub trait Hooks: Send + Sync + 'static {
+    /// What the author keeps per request.
+    type Ctx: 'static;
+
+    /// The state of a new request.
+    fn new_ctx(&self, connection: &ConnectionInfo) -> Self::Ctx;
+
+    /// The head is complete and sound. May answer, or change the request.
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Self::Ctx) -> Flow {
+        let _ = (session, ctx);
+        Flow::Continue
+    }
+
+    /// Where the request goes.
+    ///
+    /// # Errors
+    /// The reply that goes downstream instead.
+    async fn upstream_group(
+        &self,
+        session: &mut Session,
+        ctx: &mut Self::Ctx,
+    ) -> Result<Target, Reply>;
+
+    /// A connection is ready; nothing was sent yet.
+    fn connected_to_upstream(&self, attempt: &Attempt<'_>, ctx: &mut Self::Ctx) {
+        let _ = (attempt, ctx);
+    }
+
+    /// The request head for this attempt: a copy, hop-by-hop fields gone, forwarding fields set.
+    fn upstream_request(
+        &self,
+        attempt: &Attempt<'_>,
+        request: &mut request::Parts,
+        ctx: &mut Self::Ctx,
+    ) {
+        let _ = (attempt, request, ctx);
+    }
+
+    /// A response head has come; nothing went downstream yet.
+    ///
+    /// Called again with more of the body as long as it returns [`ResponseAction::Read`].
+    fn upstream_response(
+        &self,
+        attempt: &Attempt<'_>,
+        head: &mut response::Parts,
+        prefix: &Prefix<'_>,
+        ctx: &mut Self::Ctx,
+    ) -> ResponseAction {
+        let _ = (attempt, head, prefix, ctx);
+        ResponseAction::Forward
+    }
+
+    /// No connection could be made: nothing was sent, so any request may go to another peer.
+    fn fail_to_connect(
+        &self,
+        attempt: &Attempt<'_>,
+        error: &AttemptError,
+        ctx: &mut Self::Ctx,
+    ) -> RetryDecision {
+        let _ = (attempt, error, ctx);
+        RetryDecision::Policy
+    }
+
+    /// The exchange failed after a connection was made; the request may have reached the peer.
+    fn error_while_proxy(
+        &self,
+        attempt: &Attempt<'_>,
+        error: &AttemptError,
+        ctx: &mut Self::Ctx,
+    ) -> RetryDecision {
+        let _ = (attempt, error, ctx);
+        RetryDecision::Policy
+    }
+
+    /// What an outcome says about the peer, where it is not what the classifier says.
+    fn classify(&self, attempt: &Attempt<'_>, outcome: &Outcome) -> Option<Verdict> {
+        let _ = (attempt, outcome);
+        None
+    }
+
+    /// Whether the request may run twice. By default what RFC 9110 §9.2.2 says of its method.
+    fn repeat_safe(&self, session: &Session, ctx: &mut Self::Ctx) -> bool {
+        let _ = ctx;
+        session.request.method.is_idempotent()
+    }
+
+    /// No peer answered: the answer instead. By default a short text, with the status and the
+    /// `Proxy-Status` of the error.
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &ProxyError,
+        ctx: &mut Self::Ctx,
+    ) -> Reply {
+        let _ = ctx;
+        crate::reply::failure(session, error)
+    }
+
+    /// Something changed in a group: a breaker, a peer's health, the active tier.
+    fn on_event(&self, group: &Group, change: &Change) {
+        let _ = (group, change);
+    }
+
+    /// The response has ended, one way or another.
+    fn logging(&self, session: &Session, report: &Report, ctx: &mut Self::Ctx) {
+        let _ = (session, report, ctx);
+    }
+}
+
+/// Whether a request goes on.
+#[derive(Debug)]
+pub enum Flow {
+    /// On to the next phase.
+    Continue,
+    /// Answered here.
+    Respond(Reply),
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The peers it may go to.
+    pub group: Arc<Group>,
+    /// The hash of its key, for consistent hashing.
+    pub hash: Option<u64>,
+    /// The only peer it may go to.
+    pub pin: Option<PeerIndex>,
+    /// The region it belongs to.
+    pub region: Option<String>,
+    /// How many bytes at the beginning of the path a route has matched: they are replaced by the
+    /// path of the peer's URL, if that has one. None: the path stays as it is.
+    pub prefix: Option<usize>,
+    /// Whether MCP rules apply: the peer sees its own authority as `Host`.
+    pub mcp: bool,
+    /// How long the response may take in all, to its head, and between two pieces; by default
+    /// what the group says.
+    pub timeouts: crate::settings::Timeouts,
+}
+
+impl Target {
+    /// Any peer of a group.
+    pub fn group(group: Arc<Group>) -> Self {
+        let timeouts = group.settings.timeouts;
+        Self {
+            group,
+            hash: None,
+            pin: None,
+            region: None,
+            prefix: None,
+            mcp: false,
+            timeouts,
+        }
+    }
+
+    /// One peer, and no other.
+    pub fn peer(group: Arc<Group>, peer: PeerIndex) -> Self {
+        Self {
+            pin: Some(peer),
+            ..Self::group(group)
+        }
+    }
+
+    /// The peer that owns `key`; another if it cannot serve.
+    #[must_use]
+    pub fn hashed(self, key: &[u8]) -> Self {
+        Self {
+            hash: Some(lb::hash64(key)),
+            ..self
+        }
+    }
+
+    /// Peers of `region` first.
+    #[must_use]
+    pub fn in_region(self, region: impl Into<String>) -> Self {
+        Self {
+            region: Some(region.into()),
+            ..self
+        }
+    }
+}
+
+/// One try of one request against one peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The downstream half.
+    pub session: &'a Session,
+    /// The group.
+    pub group: &'a Group,
+    /// Which of its peers.
+    pub peer: PeerIndex,
+    /// 1 for the first.
+    pub number: u32,
+    /// When it began.
+    pub began: Time,
+}
+
+impl Attempt<'_> {
+    /// The name of the peer.
+    pub fn peer_name(&self) -> &str {
+        self.group.peer_name(self.peer)
+    }
+}
+
+/// How much of a response body is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Prefix<'a> {
+    /// What was read.
+    pub bytes: &'a [u8],
+    /// Whether that is all.
+    pub ended: bool,
+}
+
+/// What becomes of a response.
+#[derive(Debug)]
+pub enum ResponseAction {
+    /// It goes downstream as it is.
+    Forward,
+    /// It goes downstream through a transformation.
+    Transform(Box<dyn Transform>),
+    /// Read on, up to so many bytes of the body, and ask again. Over that: `Forward`.
+    Read(usize),
+    /// Another answer goes downstream.
+    Replace(Reply),
+    /// Try again, if it is safe and within the bounds; else it goes downstream as it is.
+    Retry(&'static str),
+}
+
+/// A transformation of a response body as it streams.
+pub trait Transform: fmt::Debug + 'static {
+    /// The next piece.
+    fn data(&mut self, piece: Bytes) -> Bytes;
+
+    /// The peer has ended the body; what is to follow, if anything.
+    fn end(&mut self) -> Option<Bytes> {
+        None
+    }
+
+    /// The peer has cut the body: what follows instead of a cut, if anything; the response then
+    /// ends as if whole.
+    fn cut(&mut self) -> Option<Bytes> {
+        None
+    }
+}
+
+/// What to do about a failed attempt. Whatever it says: attempts, budget, body cap and the commit
+/// point bound it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RetryDecision {
+    /// As the policy says.
+    Policy,
+    /// No further attempt.
+    Stop,
+    /// Another peer, after `backoff` or the policy's wait; not if it is unsafe.
+    NextPeer {
+        /// How long to wait.
+        backoff: Option<Duration>,
+    },
+    /// The same peer on a fresh connection; not if it is unsafe.
+    SamePeerFresh,
+    /// Another peer, although the request may have run: the author knows that it may run twice.
+    Unsafe {
+        /// For the log.
+        why: &'static str,
+    },
+}

@@ -1,0 +1,211 @@
+//! What is counted, as plain atomics; the admin listener renders them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes one away.
+    pub fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How long requests took, in OpenTelemetry's buckets for HTTP.
+#[derive(Debug, Default)]
+pub struct Durations {
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+impl Durations {
+    /// Counts one.
+    pub fn observe(&self, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.partition_point(|bound| *bound < micros);
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.sum_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Counts per bucket, not cumulated; the last has no bound.
+    pub fn buckets(&self) -> Vec<u64> {
+        self.buckets
+            .iter()
+            .map(|bucket| bucket.load(Ordering::Relaxed))
+            .collect()
+    }
+
+    /// The sum of all, in microseconds.
+    pub fn sum_micros(&self) -> u64 {
+        self.sum_micros.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds in microseconds: 5 ms to 10 s, as OpenTelemetry's `http.server.request.duration`.
+pub const BOUNDS: [u64; 14] = [
+    5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 750_000, 1_000_000,
+    2_500_000, 5_000_000, 7_500_000, 10_000_000,
+];
+
+/// What is counted for the process.
+#[derive(Debug, Default)]
+pub struct ProxyMetrics {
+    /// Client connections accepted.
+    pub connections: Counter,
+    /// Client connections open now.
+    pub connections_active: Gauge,
+    /// Client connections refused, or closed, by a limit.
+    pub limits: LimitMetrics,
+    /// Requests answered by the proxy itself, before any group was asked.
+    pub refused: Counter,
+    /// Requests that matched no route.
+    pub unrouted: Counter,
+    /// Hooks that panicked.
+    pub panics: Counter,
+    /// Requests in flight now.
+    pub requests_active: Gauge,
+}
+
+/// How often each limit bit.
+#[derive(Debug, Default)]
+pub struct LimitMetrics {
+    /// Connections refused by the cap over all clients.
+    pub connections: Counter,
+    /// Connections refused by the cap per address.
+    pub connections_per_address: Counter,
+    /// Accepting paused, because descriptors ran out.
+    pub descriptors: Counter,
+    /// Heads that did not come in time.
+    pub head_timeout: Counter,
+    /// Bodies that stalled or dripped.
+    pub body_timeout: Counter,
+    /// Responses the client did not read.
+    pub write_stall: Counter,
+    /// Connections closed because they were idle.
+    pub keep_alive: Counter,
+    /// Connections closed after their last allowed request.
+    pub requests: Counter,
+    /// Heads too large, or of too many fields; targets too long.
+    pub head: Counter,
+    /// Bodies that streamed on without a copy for another attempt.
+    pub replay: Counter,
+    /// Heads that hyper refused by itself.
+    pub parse: Counter,
+}
+
+/// What is counted for a group.
+#[derive(Debug, Default)]
+pub struct GroupMetrics {
+    /// Requests answered, by the hundreds of the status; the first is for those without one.
+    pub responses: [Counter; 6],
+    /// From the request head to the end of the response.
+    pub duration: Durations,
+    /// Attempts after the first, by why.
+    pub retries: RetryMetrics,
+    /// Requests that ended without an answer from a peer, by why.
+    pub failures: FailureMetrics,
+    /// The active tier changed.
+    pub failovers: Counter,
+    /// Requests whose client left before the answer was complete.
+    pub cancelled: Counter,
+    /// Requests in flight now.
+    pub active: Gauge,
+}
+
+/// Attempts after the first.
+#[derive(Debug, Default)]
+pub struct RetryMetrics {
+    /// After a failure to connect, or an unsent request: they cost no budget.
+    pub not_sent: Counter,
+    /// After a failure of a sent request, or a listed status.
+    pub charged: Counter,
+    /// Not made, because the budget was spent.
+    pub budget: Counter,
+}
+
+/// Requests without an answer from a peer.
+#[derive(Debug, Default)]
+pub struct FailureMetrics {
+    /// Every breaker was open.
+    pub all_open: Counter,
+    /// No peer was usable, or all were at their limit.
+    pub no_peer: Counter,
+    /// The last attempt failed, and nothing had been sent.
+    pub not_sent: Counter,
+    /// The last attempt failed, and the request may have reached the peer.
+    pub unknown: Counter,
+    /// The response ended early, after its head had gone downstream.
+    pub cut: Counter,
+}
+
+/// What is counted for a peer.
+#[derive(Debug, Default)]
+pub struct PeerMetrics {
+    /// Attempts, by what came of them.
+    pub attempts: AttemptMetrics,
+    /// Connections opened for requests.
+    pub connections: Counter,
+    /// Attempts on a connection that had served before.
+    pub reused: Counter,
+    /// Probes that passed.
+    pub probes_passed: Counter,
+    /// Probes that failed.
+    pub probes_failed: Counter,
+    /// Times the breaker opened.
+    pub breaker_opened: Counter,
+}
+
+/// Attempts, by what came of them.
+#[derive(Debug, Default)]
+pub struct AttemptMetrics {
+    /// An answer that says nothing against the peer.
+    pub answered: Counter,
+    /// An answer that counts against it (502, 503, 504, 500 …).
+    pub failed_status: Counter,
+    /// No connection.
+    pub connect: Counter,
+    /// The connection ended or broke before the head.
+    pub reset: Counter,
+    /// No head in time.
+    pub timeout: Counter,
+    /// A pooled connection had ended before anything was sent.
+    pub stale: Counter,
+    /// The response ended early.
+    pub body: Counter,
+    /// The client left first.
+    pub cancelled: Counter,
+}

@@ -1,0 +1,143 @@
+//! The downstream half of one request.
+
+use crate::clock::Clock;
+use crate::settings::Limits;
+pub use crate::upload::ReadError;
+use crate::upload::{Upload, UploadWatch};
+use bytes::Bytes;
+use http::HeaderValue;
+use http::request::Parts;
+use lb::Time;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What is known of a client connection; one per connection, shared by its requests.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// The client's address.
+    pub client: SocketAddr,
+    /// The address the client connected to.
+    pub local: SocketAddr,
+    /// The client is a proxy of ours: what it says of who forwarded what is kept.
+    pub trusted: bool,
+    /// The client's address as `X-Forwarded-For` has it.
+    pub(crate) forwarded_for: HeaderValue,
+    pub(crate) upload: Arc<UploadWatch>,
+}
+
+impl ConnectionInfo {
+    /// The facts of a connection.
+    pub fn new(client: SocketAddr, local: SocketAddr, trusted: bool) -> Arc<Self> {
+        // An IP address is always a valid field value.
+        let text = client.ip().to_canonical().to_string();
+        let forwarded_for =
+            HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        let upload = Arc::default();
+        Arc::new(Self {
+            client,
+            local,
+            trusted,
+            forwarded_for,
+            upload,
+        })
+    }
+}
+
+/// The downstream half of one request, and what became of it so far.
+#[derive(Debug)]
+pub struct Session {
+    /// The request head as the client sent it; hooks may change it before a group is chosen.
+    pub request: Parts,
+    /// The connection it came on.
+    pub connection: Arc<ConnectionInfo>,
+    /// When its head was complete.
+    pub started: Time,
+    /// Bounds on what it may cost.
+    pub limits: Arc<Limits>,
+    pub(crate) upload: Upload,
+    pub(crate) report: Report,
+    pub(crate) clock: Rc<Clock>,
+}
+
+impl Session {
+    /// Whether its body could be sent to another peer.
+    pub fn body_replayable(&self) -> bool {
+        self.upload.is_replayable()
+    }
+
+    /// Whether it has a body.
+    pub fn has_body(&self) -> bool {
+        !self.upload.is_empty()
+    }
+
+    /// Whether the head of a final response has gone downstream: no further attempt then.
+    pub fn response_committed(&self) -> bool {
+        self.report.committed
+    }
+
+    /// What became of it so far.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Reads its body, unless it is longer than `limit`; attempts still send all of it.
+    ///
+    /// # Errors
+    /// The client failed to send it, or it is too long; in the latter case it can still be sent,
+    /// once.
+    pub async fn read_body(&self, limit: usize) -> Result<Bytes, ReadError> {
+        self.upload.read_whole(limit).await
+    }
+
+    /// Its body, if an attempt has read all of it and it was kept.
+    pub fn body_read(&self) -> Option<Bytes> {
+        self.upload.whole()
+    }
+
+    /// The clock and the entropy of its thread.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One entry per attempt, in order.
+    pub attempts: Vec<AttemptReport>,
+    /// The status that went downstream.
+    pub status: Option<http::StatusCode>,
+    /// Bytes of the response body that went downstream.
+    pub response_bytes: u64,
+    /// When the response ended.
+    pub ended: Time,
+    /// How the response ended.
+    pub end: End,
+    pub(crate) committed: bool,
+}
+
+/// One attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptReport {
+    /// Which peer.
+    pub peer: lb::PeerIndex,
+    /// The status it answered with, if it did.
+    pub status: Option<u16>,
+    /// Why it failed, if it did.
+    pub cause: Option<lb::Cause>,
+    /// When it began.
+    pub began: Time,
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum End {
+    /// The client left, or the proxy closed its connection.
+    #[default]
+    Cancelled,
+    /// Whole.
+    Complete,
+    /// The peer cut it.
+    Cut,
+}

@@ -1,0 +1,76 @@
+//! One request from its head to the end of its response, and the account it leaves.
+
+use crate::group::Group;
+use crate::hooks::Hooks;
+use crate::metrics::{Counter, ProxyMetrics};
+use crate::session::{End, Session};
+use http::StatusCode;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// One request. Dropping it, wherever it is, counts it and calls the `logging` hook.
+pub(crate) struct Transaction<H: Hooks> {
+    pub(crate) session: Session,
+    pub(crate) ctx: H::Ctx,
+    pub(crate) hooks: Arc<H>,
+    pub(crate) group: Option<Arc<Group>>,
+    pub(crate) metrics: Arc<ProxyMetrics>,
+}
+
+impl<H: Hooks> Transaction<H> {
+    /// The head of the final response is about to go downstream.
+    pub(crate) fn commit(&mut self, status: StatusCode) {
+        self.session.report.status = Some(status);
+        self.session.report.committed = true;
+    }
+
+    /// The response is whole.
+    pub(crate) fn complete(&mut self) {
+        self.session.report.end = End::Complete;
+    }
+
+    /// The peer has cut the response.
+    pub(crate) fn cut(&mut self) {
+        self.session.report.end = End::Cut;
+    }
+}
+
+impl<H: Hooks> Drop for Transaction<H> {
+    fn drop(&mut self) {
+        let now = self.session.clock.now();
+        self.session.report.ended = now;
+        let report = &self.session.report;
+        self.metrics.requests_active.decrement();
+        if let Some(group) = &self.group {
+            let metrics = &group.metrics;
+            metrics.active.decrement();
+            metrics.duration.observe(now.since(self.session.started));
+            let class = report
+                .status
+                .map_or(0, |status| usize::from(status.as_u16() / 100));
+            metrics.responses.get(class).map(Counter::increment);
+            match report.end {
+                End::Cancelled => metrics.cancelled.increment(),
+                End::Complete => {}
+                End::Cut => metrics.failures.cut.increment(),
+            }
+        }
+        // A panic in here would end the thread if another is under way already.
+        let logged = catch_unwind(AssertUnwindSafe(|| {
+            self.hooks
+                .logging(&self.session, &self.session.report, &mut self.ctx);
+        }));
+        if logged.is_err() {
+            self.metrics.panics.increment();
+        }
+    }
+}
+
+impl<H: Hooks> fmt::Debug for Transaction<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

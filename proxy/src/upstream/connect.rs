@@ -1,0 +1,60 @@
+//! A new connection to a peer.
+
+use crate::network::Network;
+use crate::settings::PeerUrl;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    /// Our own descriptors or ports are used up; no peer's fault (mcp-rules 6).
+    Exhausted(io::Error),
+    /// The peer refused, or its name has no address.
+    Refused(io::Error),
+    /// It took too long.
+    Timeout,
+}
+
+/// Connects to a peer; a name is tried at each of its addresses in turn, within one deadline.
+pub(crate) async fn connect<N: Network>(
+    network: &N,
+    url: &PeerUrl,
+    timeout: Duration,
+) -> Result<N::Stream, ConnectError> {
+    let connecting = async {
+        if let Ok(ip) = url.host.parse::<IpAddr>() {
+            return network.connect(SocketAddr::new(ip, url.port)).await;
+        }
+        let mut last = None;
+        for address in network.resolve(&url.host, url.port).await? {
+            match network.connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        Err(last.unwrap_or_else(none))
+    };
+    match tokio::time::timeout(timeout, connecting).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) if is_exhaustion(&error) => Err(ConnectError::Exhausted(error)),
+        Ok(Err(error)) => Err(ConnectError::Refused(error)),
+        Err(_) => Err(ConnectError::Timeout),
+    }
+}
+
+/// Whether an error says that this process or machine ran out of something.
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(EMFILE | ENFILE | ENOBUFS | ENOMEM)
+    ) || error.kind() == io::ErrorKind::AddrNotAvailable
+}
+
+// The numbers are the same on Linux, macOS and the BSDs, but for ENOBUFS, which is 55 there.
+const ENOMEM: i32 = 12;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };

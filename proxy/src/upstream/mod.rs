@@ -1,0 +1,10 @@
+//! Towards the peers: connecting, the exchange on one connection, idle connections.
+
+mod connect;
+mod connection;
+mod counted;
+mod pool;
+
+pub(crate) use connect::{ConnectError, connect, is_exhaustion};
+pub(crate) use connection::{Connection, ExchangeError, HeadLimits};
+pub(crate) use pool::Pools;

@@ -1,0 +1,97 @@
+//! Idle connections, per thread and per peer: no locks, last in first out.
+
+use super::connection::Connection;
+use lb::Time;
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The idle connections of one thread.
+pub(crate) struct Pools<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    /// By the process-wide number of the peer.
+    peers: RefCell<Vec<Vec<Idle<S>>>>,
+}
+
+struct Idle<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    connection: Connection<S>,
+    until: Time,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pools<S> {
+    pub(crate) fn new() -> Self {
+        Self {
+            peers: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The connection that was used last and still stands.
+    pub(crate) fn take(&self, peer: usize, now: Time) -> Option<Connection<S>> {
+        loop {
+            // The borrow ends before the connection is looked at: polling it may wake or drop.
+            let idle = self.peers.borrow_mut().get_mut(peer)?.pop()?;
+            let mut connection = idle.connection;
+            if idle.until > now && connection.is_usable() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Keeps a connection for `keep`, unless there are `most` of its peer already.
+    pub(crate) fn put(
+        &self,
+        peer: usize,
+        connection: Connection<S>,
+        now: Time,
+        keep: Duration,
+        most: usize,
+    ) {
+        let mut peers = self.peers.borrow_mut();
+        if peers.len() <= peer {
+            peers.resize_with(peer + 1, Vec::new);
+        }
+        if let Some(idle) = peers.get_mut(peer)
+            && idle.len() < most
+        {
+            idle.push(Idle {
+                connection,
+                until: now + keep,
+            });
+        }
+    }
+
+    /// Closes what has been idle too long, or has been closed by its peer.
+    pub(crate) fn sweep(&self, now: Time) {
+        let count = self.peers.borrow().len();
+        for peer in 0..count {
+            let all = self.peers.borrow_mut().get_mut(peer).map(std::mem::take);
+            let kept: Vec<_> = all
+                .into_iter()
+                .flatten()
+                .filter_map(|mut idle| {
+                    (idle.until > now && idle.connection.is_usable()).then_some(idle)
+                })
+                .collect();
+            if let Some(slot) = self.peers.borrow_mut().get_mut(peer) {
+                slot.splice(0..0, kept);
+            }
+        }
+    }
+
+    /// Closes every idle connection.
+    pub(crate) fn clear(&self) {
+        let all = std::mem::take(&mut *self.peers.borrow_mut());
+        drop(all);
+    }
+
+    /// How many are idle.
+    pub(crate) fn len(&self) -> usize {
+        self.peers.borrow().iter().map(Vec::len).sum()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> fmt::Debug for Pools<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pools").field("idle", &self.len()).finish()
+    }
+}
