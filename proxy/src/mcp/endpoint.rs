@@ -152,6 +152,10 @@ fn first_event(held: &[u8]) -> First {
     while let Some(line) = next_line(rest) {
         len += line.len;
         rest = line.rest;
+        // Whatever the pieces, the same streams count as legacy ones.
+        if len > MAX_EVENT {
+            return First::Other;
+        }
         if line.text.is_empty() {
             let uri = data.filter(|_| is_endpoint).map(String::from_utf8);
             let Some(Ok(uri)) = uri else {

@@ -34,7 +34,10 @@ fn a_token_leads_back_to_its_peer() {
 #[test]
 fn the_format_is_pinned() {
     let token = seal(&ring(), &target(), "g", None, NONCE).unwrap();
-    assert_eq!(token, "GOLDEN3");
+    assert_eq!(
+        token,
+        "bs1.k.AwMDAwMDAwMDAwMD-WNx7-arWgzej4cAqWoLl8tW0j7uoKztxXSAJ8gpq2eqTqDjNj84bolTDHauyA"
+    );
 }
 
 #[test]
