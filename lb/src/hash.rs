@@ -62,3 +62,70 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const STEP: u64 = 0xa076_1d64_78bd_642f;
 /// As `STEP`, but different, so that a last block differs from an inner one.
 const LAST: u64 = 0xe703_7ed1_a0b4_28db;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Part of the contract: a change moves every key of every deployment.
+    #[test]
+    fn the_hash_is_what_it_always_was() {
+        let alphabet = b"abcdefghijklmnopqrstuvwxyz";
+        let vectors: [(&[u8], u64); 8] = [
+            (b"", 0x8591_2fce_f12a_1532),
+            (b"\0", 0xbd4d_178b_2bf6_6f2c),
+            (b"a", 0xda0f_e3e4_bcc7_a5c9),
+            (b"abc", 0x07a4_47e7_0f1f_9859),
+            (b"12345678", 0x56d1_69e7_cb28_a73e),
+            (b"123456789", 0x70f8_c8d5_73eb_02bd),
+            (alphabet, 0xadfc_1d5a_8693_56fa),
+            (&[0xff; 64], 0xdaa6_37b2_e8ca_300a),
+        ];
+        for (bytes, hash) in vectors {
+            assert_eq!(hash64(bytes), hash, "{bytes:?} {:#018x}", hash64(bytes));
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_pair_is_what_it_always_was() {
+        for (key, of, hash) in [
+            (0, 0, 0x4396_d60d_bd85_37af),
+            (1, 2, 0xb38a_6cb3_5482_ac61),
+            (2, 1, 0xe4bd_d943_8e8c_841c),
+        ] {
+            assert_eq!(pair(key, of), hash, "{key} {of} {:#018x}", pair(key, of));
+        }
+    }
+
+    #[test]
+    fn each_input_bit_moves_about_half_of_the_output() {
+        let base = [0x5a_u8; 24];
+        for bit in 0..192 {
+            let mut other = base;
+            other[bit / 8] ^= 1 << (bit % 8);
+            let moved = (hash64(&base) ^ hash64(&other)).count_ones();
+            assert!((12..=52).contains(&moved), "bit {bit} moves {moved}");
+        }
+    }
+
+    #[test]
+    fn short_keys_do_not_collide() {
+        let mut seen: Vec<u64> = (0..100_000_u32)
+            .map(|number| hash64(format!("user-{number}").as_bytes()))
+            .chain((0..40).map(|length| hash64(&vec![0; length])))
+            .collect();
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), all);
+    }
+
+    #[test]
+    fn below_stays_below_and_reaches_both_ends() {
+        for bound in [1, 2, 3, 1_000, u64::MAX] {
+            assert_eq!(below(0, bound), 0);
+            assert_eq!(below(u64::MAX, bound), bound - 1);
+        }
+        assert_eq!(below(7, 0), 0);
+    }
+}

@@ -96,3 +96,65 @@ impl Health {
         Some(turn)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Probed::{Failed, Passed};
+    use Turn::{Down, Up};
+
+    fn run(rows: &[(Probed, Option<Turn>)]) {
+        let policy = HealthPolicy::default();
+        let mut health = Health::default();
+        for (row, (probed, turn)) in rows.iter().enumerate() {
+            assert_eq!(health.result(*probed, policy), *turn, "row {row}");
+            assert!(health.is_checked(), "row {row}");
+        }
+    }
+
+    #[test]
+    fn one_result_decides_at_the_start() {
+        assert!(!Health::default().is_checked());
+        assert!(!Health::default().is_down());
+        run(&[(Failed, Some(Down)), (Passed, None), (Passed, Some(Up))]);
+        run(&[
+            (Passed, None),
+            (Failed, None),
+            (Failed, None),
+            (Failed, Some(Down)),
+        ]);
+    }
+
+    #[test]
+    fn a_result_between_starts_the_count_over() {
+        run(&[
+            (Passed, None),
+            (Failed, None),
+            (Failed, None),
+            (Passed, None),
+            (Failed, None),
+            (Failed, None),
+            (Failed, Some(Down)),
+            (Failed, None),
+            (Passed, None),
+            (Failed, None),
+            (Passed, None),
+            (Passed, Some(Up)),
+            (Failed, None),
+        ]);
+    }
+
+    #[test]
+    fn the_count_against_the_verdict_can_be_read() {
+        let mut health = Health::default();
+        let policy = HealthPolicy::default();
+        assert_eq!(health.result(Passed, policy), None);
+        assert_eq!(health.result(Failed, policy), None);
+        assert_eq!(health.against(), 1);
+        assert!(!health.is_down());
+        assert_eq!(health.result(Failed, policy), None);
+        assert_eq!(health.result(Failed, policy), Some(Down));
+        assert!(health.is_down());
+        assert_eq!(health.against(), 0);
+    }
+}

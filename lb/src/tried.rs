@@ -72,3 +72,46 @@ impl Tried {
 
 /// More than the hard cap of attempts that anyone configures.
 const INLINE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_holds_what_was_inserted_in_order_beyond_its_inline_places() {
+        let mut tried = Tried::new();
+        assert!(tried.is_empty());
+        assert_eq!(tried.last(), None);
+        for peer in 0..20 {
+            assert!(!tried.contains(PeerIndex(peer)));
+            tried.insert(PeerIndex(peer));
+            tried.insert(PeerIndex(peer));
+            assert!(tried.contains(PeerIndex(peer)));
+            assert_eq!(tried.len(), usize::from(peer) + 1);
+            assert_eq!(tried.last(), Some(PeerIndex(peer)));
+        }
+        assert!(!tried.is_empty());
+    }
+
+    #[test]
+    fn a_peer_tried_again_becomes_the_last() {
+        for again in [0, 3, 7, 8, 11] {
+            let mut tried = Tried::new();
+            (0..12).for_each(|peer| tried.insert(PeerIndex(peer)));
+            tried.insert(PeerIndex(again));
+            assert_eq!(tried.last(), Some(PeerIndex(again)), "{again}");
+            assert_eq!(tried.len(), 12, "{again}");
+            assert!(
+                (0..12).all(|peer| tried.contains(PeerIndex(peer))),
+                "{again}"
+            );
+        }
+    }
+
+    #[test]
+    fn eight_peers_need_no_allocation() {
+        let mut tried = Tried::new();
+        (0..8).for_each(|peer| tried.insert(PeerIndex(peer)));
+        assert_eq!(tried.more.capacity(), 0);
+    }
+}

@@ -10,6 +10,7 @@ mod inherit;
 mod ledger;
 mod pick;
 mod policy;
+mod probing;
 mod report;
 mod retry;
 mod search;

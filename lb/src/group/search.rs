@@ -12,24 +12,23 @@ use super::change::Change;
 use super::pick::{Mood, NONE, NoPeer, Pick, PickRequest, PinLoss, Settled};
 use super::slot::{BREAKER, COOLING, DISABLED, OUT, Slot, UNHEALTHY};
 use super::{Group, NEVER, Tier};
-use crate::breaker::{Admission, Ticket, Transition};
+use crate::breaker::Ticket;
 use crate::hash::{below, mix};
 use crate::peer::PeerIndex;
 use crate::select::{Gate, Pool, Seed, WHOLE, ramped};
-use crate::strategy::Strategy;
 use crate::sync::Ordering;
 use crate::time::Time;
 use crate::tried::Tried;
 
 /// One request's search.
-struct Search<'a> {
-    group: &'a Arc<Group>,
-    request: &'a PickRequest<'a>,
-    seed: Seed,
-    now: Time,
-    entropy: u64,
+pub(super) struct Search<'a> {
+    pub(super) group: &'a Arc<Group>,
+    pub(super) request: &'a PickRequest<'a>,
+    pub(super) seed: Seed,
+    pub(super) now: Time,
+    pub(super) entropy: u64,
     /// The region wanted, as a position in the group's.
-    region: Option<usize>,
+    pub(super) region: Option<usize>,
 }
 
 impl Group {
@@ -64,15 +63,6 @@ impl Group {
             Some(peer) => search.pinned(peer),
             None => search.run(),
         }
-    }
-
-    /// Frees the slot of a probe that ended without a verdict.
-    pub(super) fn released(&self, peer: PeerIndex, ticket: Ticket) {
-        let mut ledger = self.lock();
-        if let Some(entry) = ledger.peers.get_mut(usize::from(peer.0)) {
-            entry.breaker.release(ticket);
-        }
-        self.schedule_probes(&ledger);
     }
 
     fn wanted(&self, region: Option<&str>) -> Option<usize> {
@@ -203,7 +193,7 @@ impl Search<'_> {
         None
     }
 
-    fn gate<'g>(&'g self, mask: u32, tried: &'g Tried) -> Gate<'g> {
+    pub(super) fn gate<'g>(&'g self, mask: u32, tried: &'g Tried) -> Gate<'g> {
         let group = self.group;
         let ramp_end = group.hot.ramp_end.load(Ordering::Relaxed);
         let ramp = match &group.policy.breaker {
@@ -221,7 +211,7 @@ impl Search<'_> {
     }
 
     /// Takes a place at the peer; none when it is full.
-    fn enter(&self, peer: PeerIndex, probe: Option<Ticket>, mood: Mood) -> Option<Pick> {
+    pub(super) fn enter(&self, peer: PeerIndex, probe: Option<Ticket>, mood: Mood) -> Option<Pick> {
         let slot = self.group.slot(peer)?;
         let cap = self.group.policy.max_in_flight;
         let before = slot.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -240,97 +230,6 @@ impl Search<'_> {
             mood,
             settled: Settled::No,
         })
-    }
-
-    /// Whether a probe is due that this request should make. One that may run twice makes it at
-    /// once, for if the probe fails nobody will notice; any other leaves some time for such a one.
-    /// A retry is no probe while there is another peer: its client has waited already.
-    fn wants_probe(&self) -> bool {
-        let due = self.group.hot.probe_due.load(Ordering::Relaxed);
-        let patience = if self.request.repeatable { 0 } else { PATIENCE };
-        self.request.tried.is_empty() && self.now.as_micros() >= due.saturating_add(patience)
-    }
-
-    /// A probe in the tiers up to the one in use.
-    fn due_probe(&self) -> Option<Pick> {
-        let active = self.group.hot.active.load(Ordering::Relaxed);
-        let last = usize::try_from(active).unwrap_or(0);
-        let forced = self.group.hot.forced.load(Ordering::Relaxed);
-        let forced = u16::try_from(forced)
-            .ok()
-            .filter(|peer| self.may_probe(*peer, 0));
-        forced
-            .and_then(|peer| self.admit(PeerIndex(peer)))
-            .or_else(|| {
-                let tiers = self.group.tiers.get(..=last)?;
-                if self.is_keyed() {
-                    tiers.iter().find_map(|tier| self.owner_probe(tier))
-                } else {
-                    self.probe_in(tiers, 0, &NONE)
-                }
-            })
-    }
-
-    /// Whether the request has a peer of its own.
-    fn is_keyed(&self) -> bool {
-        self.request.hash.is_some() && self.group.policy.strategy == Strategy::ConsistentHash
-    }
-
-    /// A request with a key probes nobody but the peer that owns the key.
-    fn owner_probe(&self, tier: &Tier) -> Option<Pick> {
-        let gate = self.gate(ALL & !BREAKER, &NONE);
-        let owner = tier.all.choose(&gate, self.seed)?;
-        if self.may_probe(owner, 0) {
-            self.admit(PeerIndex(owner))
-        } else {
-            None
-        }
-    }
-
-    /// A probe in any tier, if one is due, of a peer that nothing but its breaker and the flags
-    /// in `ignored` keep out.
-    fn probe(&self, ignored: u32, tried: &Tried) -> Option<Pick> {
-        if self.now.as_micros() < self.group.hot.any_due.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.probe_in(&self.group.tiers, ignored, tried)
-    }
-
-    fn probe_in(&self, tiers: &[Tier], ignored: u32, tried: &Tried) -> Option<Pick> {
-        let members = tiers.iter().flat_map(|tier| tier.members.iter().copied());
-        members
-            .filter(|peer| self.may_probe(*peer, ignored) && !tried.contains(PeerIndex(*peer)))
-            .find_map(|peer| self.admit(PeerIndex(peer)))
-    }
-
-    fn may_probe(&self, peer: u16, ignored: u32) -> bool {
-        let slot = self.group.slot(PeerIndex(peer));
-        slot.is_some_and(|slot| slot.flags(self.now) & !(COOLING | ignored) == BREAKER)
-    }
-
-    /// Asks the peer's breaker for a probe's slot.
-    fn admit(&self, peer: PeerIndex) -> Option<Pick> {
-        let policy = self.group.policy.breaker.as_ref()?;
-        let mut ledger = self.group.lock();
-        let entry = ledger.peers.get_mut(usize::from(peer.0))?;
-        let ticket = match entry.breaker.admit(policy, self.now, mix(self.entropy)) {
-            Admission::Admitted(ticket) => Some(ticket),
-            Admission::HalfOpened(ticket) => {
-                let transition = Transition::HalfOpened;
-                self.group
-                    .transition(&mut ledger, peer, transition, self.now);
-                Some(ticket)
-            }
-            Admission::Refused => None,
-            Admission::Reopened(transition) => {
-                self.group
-                    .transition(&mut ledger, peer, transition, self.now);
-                None
-            }
-        };
-        self.group.schedule_probes(&ledger);
-        drop(ledger);
-        self.enter(peer, Some(ticket?), Mood::Calm)
     }
 
     /// When health checks keep all out, they are more likely wrong than all peers down. One
@@ -372,9 +271,7 @@ impl Search<'_> {
 }
 
 /// What keeps a peer out at first.
-const ALL: u32 = OUT | COOLING;
-/// How long a due probe is left to requests that may run twice.
-const PATIENCE: u64 = 1_000_000;
+pub(super) const ALL: u32 = OUT | COOLING;
 /// What to wait for while probes are under way: about as long as they take.
 const SOON: Duration = Duration::from_millis(500);
 /// Tries to enter a pool whose peers fill up meanwhile.

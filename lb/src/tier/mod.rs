@@ -1,5 +1,8 @@
 //! Which tier is active: failover at once, failback with hold-down and damping.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::hash::below;

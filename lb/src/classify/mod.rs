@@ -2,6 +2,9 @@
 //!
 //! Retry, breaker, passive health and statistics all read its answer, so they cannot disagree.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::outcome::{Cause, Failure, Outcome, Received, Sent};
