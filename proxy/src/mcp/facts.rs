@@ -100,17 +100,23 @@ impl Facts {
         if *message == Message::Invalid {
             return None;
         }
-        let mut facts = Self {
-            // No version header: 2025-03-26 or earlier, or `initialize`.
+        // No version header: 2025-03-26 or earlier, or `initialize`.
+        let mut facts = Self::legacy(Kind::Message);
+        facts.learn(message);
+        Some(facts)
+    }
+
+    /// The facts of a legacy request of which nothing else is known: one to a legacy event
+    /// stream, say, which is known by its token.
+    pub fn legacy(kind: Kind) -> Self {
+        Self {
             era: Era::Legacy,
             version: None,
-            kind: Kind::Message,
+            kind,
             method: None,
             name: None,
             session: false,
-        };
-        facts.learn(message);
-        Some(facts)
+        }
     }
 
     /// Adds what the body says and the head did not.

@@ -70,7 +70,7 @@ fn every_cause_has_its_status() {
         (
             Era::Legacy,
             Asked::Moot,
-            [202, 403, 400, 202, 202, 202, 202, 202, 404],
+            [503, 403, 400, 503, 429, 202, 202, 504, 404],
         ),
         (
             Era::Legacy,

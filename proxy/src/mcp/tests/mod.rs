@@ -4,6 +4,8 @@ mod endpoint;
 mod facts;
 mod fault;
 mod message;
+mod principal;
 mod sealed;
 mod sse;
 mod token;
+mod wire;
