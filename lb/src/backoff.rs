@@ -74,7 +74,7 @@ pub(crate) fn up_to(ceiling: Duration, entropy: u64) -> Duration {
     Duration::from_micros(below(entropy, micros.saturating_add(1)))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
 

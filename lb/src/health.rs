@@ -97,7 +97,7 @@ impl Health {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
     use Probed::{Failed, Passed};

@@ -73,7 +73,7 @@ impl Tried {
 /// More than the hard cap of attempts that anyone configures.
 const INLINE: usize = 8;
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
 

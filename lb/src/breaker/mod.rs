@@ -12,7 +12,7 @@
 
 mod machine;
 mod tally;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
 use std::time::Duration;

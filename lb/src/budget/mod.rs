@@ -3,7 +3,7 @@
 //! A sliding window of ten seconds: each request adds its share, each second adds a little, each
 //! charged retry takes one, and what is ten seconds old is forgotten, deposits and charges alike.
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
 use crate::sync::{AtomicI64, AtomicU64, Ordering};

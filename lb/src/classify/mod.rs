@@ -2,7 +2,7 @@
 //!
 //! Retry, breaker, passive health and statistics all read its answer, so they cannot disagree.
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
 use std::time::Duration;

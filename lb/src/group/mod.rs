@@ -15,7 +15,7 @@ mod report;
 mod retry;
 mod search;
 pub(crate) mod slot;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 mod view;
 

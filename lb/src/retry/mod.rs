@@ -1,7 +1,7 @@
 //! Whether to try again: the policy, and the decision.
 
 mod decide;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
 use std::time::Duration;

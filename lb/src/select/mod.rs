@@ -9,7 +9,7 @@ mod gate;
 mod pool;
 mod rendezvous;
 mod ring;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
 pub(crate) use gate::{Gate, WHOLE, ramped};

@@ -1,6 +1,6 @@
 //! Which tier is active: failover at once, failback with hold-down and damping.
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
 use std::time::Duration;
