@@ -37,6 +37,7 @@ fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
     let default = GroupSettings::new(name, peers);
     let (retry, retry_tools) = retry::retry(file.retry.unwrap_or_default(), at, found);
     let (health, health_check) = health::health(file.health_check.unwrap_or_default(), at, found);
+    let hash = file.hash.unwrap_or_default();
     let region = file.region.unwrap_or_default();
     let region_key = region.key.and_then(|text| region_key(&text, at, found));
     let settings = GroupSettings {
@@ -57,10 +58,10 @@ fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
             max_in_flight: file.max_in_flight.unwrap_or(default.policy.max_in_flight),
             local_region: region.local,
             region_fallback: region.fallback.unwrap_or_default(),
+            bounded_load: bounded_load(&hash, at, found),
         },
-        hash: file
-            .hash
-            .and_then(|hash| hash.key)
+        hash: hash
+            .key
             .and_then(|text| names::hash_key(&text, &format!("{at}.hash.key"), found)),
         region: region_key.map(|key| RegionSettings { key: Some(key) }),
         health_check,
@@ -150,6 +151,16 @@ fn hashing(group: &GroupSettings, at: &str, found: &mut Findings) {
     }
 }
 
+fn bounded_load(hash: &file::Hash, at: &str, found: &mut Findings) -> Option<u32> {
+    let share = hash.bounded_load?.0;
+    if share < 100 {
+        let path = format!("{at}.hash.bounded_load");
+        let finding = Finding::new(Code::OutOfRange, &path, "`bounded_load` is out of range");
+        found.add(finding.label("from 100% to 1000%"));
+    }
+    Some(share)
+}
+
 fn failback(failback: file::Failback) -> FailbackPolicy {
     let default = FailbackPolicy::default();
     FailbackPolicy {
@@ -159,6 +170,7 @@ fn failback(failback: file::Failback) -> FailbackPolicy {
             Some(file::FailbackMode::Manual) => FailbackMode::Manual,
         },
         hold: failback.hold.map_or(default.hold, |hold| hold.0),
+        ramp: failback.ramp.map_or(default.ramp, |ramp| ramp.0),
     }
 }
 

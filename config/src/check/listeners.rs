@@ -1,8 +1,8 @@
 //! `listeners` and `admin`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use proxy::settings::ListenerSettings;
+use proxy::settings::{Cidr, ListenerSettings};
 
 use crate::file;
 use crate::finding::{Finding, Findings};
@@ -72,6 +72,30 @@ pub(super) fn admin(admin: Option<file::Admin>, found: &mut Findings) -> Option<
     })
 }
 
+pub(super) fn trusted(blocks: Option<Vec<String>>, found: &mut Findings) -> Vec<Cidr> {
+    let mut trusted = Vec::new();
+    for (i, text) in blocks.into_iter().flatten().enumerate() {
+        if let Some(block) = block(&text) {
+            trusted.push(block);
+        } else {
+            let path = format!("trusted_proxies[{i}]");
+            let finding = Finding::new(Code::BadValue, &path, "this is not a block of addresses");
+            found.add(finding.label("expected `10.0.0.0/8`, `fd00::/8` or a single address"));
+        }
+    }
+    trusted
+}
+
+fn block(text: &str) -> Option<Cidr> {
+    match text.split_once('/') {
+        Some((prefix, bits)) => Cidr::new(prefix.parse().ok()?, bits.parse().ok()?),
+        None => {
+            let address: IpAddr = text.parse().ok()?;
+            Cidr::new(address, if address.is_ipv4() { 32 } else { 128 })
+        }
+    }
+}
+
 /// Names as requests have them, lower case and without a port.
 fn hosts(hosts: Option<Vec<String>>, listener: usize, found: &mut Findings) -> Vec<String> {
     let mut names = Vec::new();
@@ -109,7 +133,7 @@ fn address(text: &str, path: &str, found: &mut Findings) -> Option<SocketAddr> {
         format!(
             "write `0.0.0.0:{port}` for all addresses, or `127.0.0.1:{port}` for this machine only"
         )
-    } else if text.parse::<std::net::IpAddr>().is_ok() {
+    } else if text.parse::<IpAddr>().is_ok() {
         "add the port, as in `127.0.0.1:8080` or `[::1]:8080`".to_owned()
     } else {
         "write an IP address and a port, as in `127.0.0.1:8080` or `[::1]:8080`".to_owned()

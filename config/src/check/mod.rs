@@ -36,6 +36,7 @@ pub(crate) fn file(file: File, found: &mut Findings) -> Loaded {
         listeners,
         groups,
         routes,
+        trusted_proxies: listeners::trusted(file.trusted_proxies, found),
         limits: limits::limits(file.limits.unwrap_or_default(), found),
         session: session::session(file.session, file.session_binding, found),
     };

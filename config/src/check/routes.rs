@@ -30,12 +30,6 @@ pub(super) fn routes(
                 .help("add a route, or delete `routes` to let the one group take every path"),
         );
     }
-    // Whoever has a bad name may be the one that a route means.
-    let names_known = groups
-        .iter()
-        .enumerate()
-        .all(|(i, _)| !found.touched(&format!("groups[{i}].name")))
-        && !found.touched("groups");
     let mut settings: Vec<RouteSettings> = Vec::new();
     let mut used = vec![false; groups.len()];
     let mut all_sound = true;
@@ -48,7 +42,7 @@ pub(super) fn routes(
         };
         let Some(group) = groups.iter().position(|group| group.name == name) else {
             all_sound = false;
-            if names_known || !found.touched("groups") {
+            if !nameless(groups, found) {
                 unknown(&name, groups, &at, found);
             }
             continue;
@@ -85,6 +79,17 @@ pub(super) fn routes(
         }
     }
     settings
+}
+
+/// A group has a bad name, or none where a problem may have swallowed it: it may be the one that a
+/// route means.
+fn nameless(groups: &[GroupSettings], found: &Findings) -> bool {
+    let mut paths = (0..groups.len()).map(|i| format!("groups[{i}]"));
+    let doubtful = paths.any(|path| {
+        let name = format!("{path}.name");
+        found.touched(&name) || (!found.has(&name) && found.touched(&path))
+    });
+    doubtful || (groups.is_empty() && found.touched("groups"))
 }
 
 /// Without routes, one group takes every path unchanged.

@@ -1,5 +1,7 @@
 //! `session` and `session_binding`.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -16,6 +18,7 @@ pub(super) fn session(
     found: &mut Findings,
 ) -> SessionSettings {
     let mut keys: Vec<SealKey> = Vec::new();
+    let mut ids = BTreeSet::new();
     for (i, key) in session
         .and_then(|s| s.keys)
         .into_iter()
@@ -33,7 +36,7 @@ pub(super) fn session(
             );
             found.add(finding.label("1 to 32 visible ASCII characters"));
         }
-        if visible && keys.iter().any(|other| other.id == id) {
+        if visible && !ids.insert(id.clone()) {
             let message = format!("two keys have the id `{id}`");
             let finding = Finding::new(Code::DuplicateName, &format!("{path}.id"), message);
             found.add(finding.label("the id is taken"));

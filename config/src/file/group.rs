@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Breaker, HealthCheck, Retry};
-use crate::units::{Bound, Span};
+use crate::units::{Bound, Percent, Span};
 
 /// A pool of interchangeable peers and its policy.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -124,6 +124,8 @@ pub(crate) struct Failback {
     pub(crate) mode: Option<FailbackMode>,
     /// How long the better tier must have been available without a break. Default: `30s`.
     pub(crate) hold: Option<Span>,
+    /// Over how long traffic then moves from 10 to 100 %; `0s` for all at once. Default: `30s`.
+    pub(crate) ramp: Option<Span>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -142,6 +144,9 @@ pub(crate) struct Hash {
     /// goes to any peer.
     #[schemars(required)]
     pub(crate) key: Option<String>,
+    /// A peer with more than this share of its fair load is passed over, `100%` to `1000%`; each
+    /// replica goes by its own count, so replicas may disagree under load. Default: never.
+    pub(crate) bounded_load: Option<Percent>,
 }
 
 /// Where requests belong.

@@ -14,7 +14,9 @@ mod retry;
 mod route;
 mod session;
 
-pub(crate) use group::{Failback, FailbackMode, Group, Lost, Peer, Protocol, Strategy, Timeouts};
+pub(crate) use group::{
+    Failback, FailbackMode, Group, Hash, Lost, Peer, Protocol, Strategy, Timeouts,
+};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Admin, Listener};
@@ -46,6 +48,9 @@ pub(crate) struct File {
     /// Which request goes to which group: the longest path prefix wins, then the order of the
     /// file. Without routes the one group takes every path, unchanged.
     pub(crate) routes: Option<Vec<Route>>,
+    /// Clients that are proxies of ours, as addresses or blocks such as `10.0.0.0/8`: what they
+    /// say of who forwarded what is kept and added to; what others say is replaced. Default: none.
+    pub(crate) trusted_proxies: Option<Vec<String>>,
     /// Bounds on what clients and peers may cost.
     pub(crate) limits: Option<Limits>,
     /// The keys that seal MCP session ids.

@@ -21,12 +21,13 @@ impl Shape<'_> {
     ) -> Value {
         let properties = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties").filter(|s| s.is_object());
+        let keys = keys(properties);
         let mut seen: BTreeMap<String, Option<Span>> = BTreeMap::new();
         let mut values = Map::new();
         let mut complete = true;
         for (key, value) in entries {
             let span = key.first().map(|scalar| self.span(scalar));
-            let Some(name) = self.key(key, path) else {
+            let Some(name) = self.key(key, &keys, path) else {
                 complete = false;
                 continue;
             };
@@ -47,18 +48,18 @@ impl Shape<'_> {
                 continue;
             }
             seen.insert(name.clone(), span);
-            let known = properties.and_then(|known| known.get(&name)).or(others);
-            let Some(known) = known else {
+            let property = properties.and_then(|known| known.get(&name)).or(others);
+            let Some(property) = property else {
                 // It may be a key that must be there, under another name.
                 complete &= self.unknown(&name, &at, span, properties);
                 continue;
             };
-            if known.get("x-not-yet").is_some() {
+            if property.get("x-not-yet").is_some() {
                 complete = false;
                 self.not_yet(&name, &at, span);
                 continue;
             }
-            if let Some(value) = self.value(value, known, &at, span) {
+            if let Some(value) = self.value(value, property, &at, span) {
                 values.insert(name, value);
             }
         }
@@ -68,7 +69,7 @@ impl Shape<'_> {
         Value::Object(values)
     }
 
-    fn key(&mut self, key: &Node, path: &str) -> Option<String> {
+    fn key(&mut self, key: &Node, known: &[&str], path: &str) -> Option<String> {
         let Node::Scalar(scalar) = key else {
             let span = key.first().map(|scalar| self.span(scalar));
             let finding = Finding::new(Code::WrongType, path, "a key must be a word");
@@ -76,8 +77,11 @@ impl Shape<'_> {
                 .add(finding.at(span).label("this is a list or mapping"));
             return None;
         };
-        let at = join(path, &scalar.shown());
-        self.ambiguous(scalar, &at, "key").then(|| scalar.shown())
+        let name = scalar.shown();
+        // Another proxy's `on` is better told by our word for it.
+        let foreign = suggest::alias(&name, known).is_some();
+        let sound = foreign || self.ambiguous(scalar, &join(path, &name), "key");
+        sound.then_some(name)
     }
 
     /// Reports the key, and whether it cannot stand for one that must be there.
@@ -88,12 +92,8 @@ impl Shape<'_> {
         span: Option<Span>,
         properties: Option<&'static Map<String, Value>>,
     ) -> bool {
-        let known: Vec<&str> = properties
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key.as_str())
-            .collect();
-        let meant = suggest::alias(name, &known).or_else(|| suggest::nearest(name, &known));
+        let keys = keys(properties);
+        let meant = suggest::alias(name, &keys).or_else(|| suggest::nearest(name, &keys));
         let finding = Finding::new(Code::UnknownKey, at, format!("unknown key `{name}`")).at(span);
         let finding = if name == "<<" {
             finding
@@ -106,11 +106,10 @@ impl Shape<'_> {
                 .label(format!("belongs into `{home}`"))
                 .help(format!("write `{home}: {{{name}: …}}`"))
         } else {
-            finding.label("no such key here")
-        };
-        let finding = match finding_help(meant, &known, name) {
-            Some(help) => finding.help(help),
-            None => finding,
+            let words: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+            finding
+                .label("no such key here")
+                .help(format!("the keys here are {}", words.join(", ")))
         };
         self.found.add(finding);
         meant.is_none()
@@ -149,11 +148,9 @@ impl Shape<'_> {
     }
 }
 
-/// The list of keys, when there is nothing better to say.
-fn finding_help(meant: Option<&str>, known: &[&str], name: &str) -> Option<String> {
-    let words: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-    (meant.is_none() && name != "<<" && !words.is_empty())
-        .then(|| format!("the keys here are {}", words.join(", ")))
+fn keys(properties: Option<&'static Map<String, Value>>) -> Vec<&'static str> {
+    let properties = properties.into_iter().flatten();
+    properties.map(|(key, _)| key.as_str()).collect()
 }
 
 /// The key beside it that holds a key of this name.

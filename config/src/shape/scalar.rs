@@ -109,8 +109,8 @@ impl Shape<'_> {
                     .label(label)
             }
             Rejection::Unreadable => {
-                Finding::new(Code::BadValue, path, format!("`{key}` is not {expected}"))
-                    .label("cannot be read")
+                let message = format!("`{key}` cannot be `{written}`");
+                Finding::new(Code::BadValue, path, message).label(label)
             }
             Rejection::NoWord => {
                 let finding = Finding::new(
@@ -150,6 +150,9 @@ impl Shape<'_> {
                         if expected == "a text" =>
                     {
                         finding.help(format!("quote it: \"{written}\""))
+                    }
+                    Plain::Text(_) if written.parse::<f64>().is_ok() => {
+                        finding.help("write it without quotes")
                     }
                     _ if list => finding.help("write it as a list, in `[` and `]`"),
                     _ => finding,
