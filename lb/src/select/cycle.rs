@@ -1,20 +1,29 @@
 //! Weighted round robin as a cycle that is worked out once.
 
+use std::collections::BTreeMap;
+
 /// The order of one round: each peer as often as its weight says, spread evenly.
 ///
-/// Turn `k` of peer `i` of `n` is due at `(k + phase) / weight` of the round, its phase
-/// `(2i + 1) / 2n`; the cycle is all turns by due time. Equal weights give plain rotation. Weights
-/// are first divided by what they have in common; when a round would still be longer than
-/// `LONGEST`, shares are rounded to it, but nobody below one turn.
+/// Turn `k` of a peer is due at `(k + phase) / weight` of the round; the cycle is all turns by due
+/// time. The phase of the `j`th of `m` peers of one weight is `(2j + 1) / 2m`: alone it is in the
+/// middle of its turn, and peers of one weight take turns. Weights are first divided by what they
+/// have in common; when a round would still be longer than `LONGEST`, shares are rounded to it,
+/// but nobody below one turn.
 pub(crate) fn cycle(weights: &[(u16, u16)]) -> Box<[u16]> {
     let turns = turns(weights);
-    let peers = weights.len().max(1) as u128;
+    let mut like: BTreeMap<u64, (u128, u128)> = BTreeMap::new();
+    for count in &turns {
+        like.entry(*count).or_default().1 += 1;
+    }
     let mut due = Vec::new();
-    for (at, (&(peer, _), &count)) in weights.iter().zip(&turns).enumerate() {
-        let phase = 2 * at as u128 + 1;
+    for (&(peer, _), &count) in weights.iter().zip(&turns) {
+        let (seen, peers) = like.entry(count).or_default();
+        let phase = 2 * *seen + 1;
+        *seen += 1;
         for turn in 0..count {
-            let numerator = u128::from(turn) * 2 * peers + phase;
-            due.push(((numerator << FRACTION) / u128::from(count), peer));
+            let numerator = u128::from(turn) * 2 * *peers + phase;
+            let whole = u128::from(count) * 2 * *peers;
+            due.push(((numerator << FRACTION) / whole, peer));
         }
     }
     due.sort_unstable();
