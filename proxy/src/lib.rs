@@ -8,6 +8,7 @@ mod downstream;
 pub mod error;
 mod events;
 mod forward;
+pub mod gateway;
 pub mod group;
 mod guard;
 mod headers;

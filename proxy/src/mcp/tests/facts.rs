@@ -39,6 +39,7 @@ fn plain_http_is_left_alone() {
         &[BOTH],
         &[JSON, ("accept", "application/json")],
         &[JSON, ("accept", "*/*")],
+        &[JSON, ("accept", "text/event-stream")],
         &[BOTH, ("content-type", "text/plain")],
         &[("mcp-method", "tools/call"), ("mcp-name", "x")],
     ] {

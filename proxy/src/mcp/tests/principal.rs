@@ -62,6 +62,7 @@ fn opaque_tokens_bind_to_nobody() {
         &["Bearer a.b.c"],
         &["Bearer a.e30.c"],
         &["Bearer a.b.c.d.e"],
+        &[&format!("{good}.d.e")],
         &["Basic dTpw"],
         &["Bearer"],
         &[&long],

@@ -18,6 +18,17 @@ fn a_length_takes_as_little_as_it_can() {
     }
 }
 
+#[test]
+fn long_texts_come_back() {
+    for length in [16_384, 300_000] {
+        let mut out = Vec::new();
+        put(&mut out, &vec![7; length]);
+        assert_eq!(take(&mut &out[..]), Some(&vec![7; length][..]));
+    }
+    // A sixth byte of length is no length.
+    assert_eq!(take(&mut &[0x80, 0x80, 0x80, 0x80, 0x80, 0][..]), None);
+}
+
 proptest! {
     #[test]
     fn what_was_put_is_taken(parts in proptest::collection::vec(any::<Vec<u8>>(), 0..4)) {

@@ -1,0 +1,79 @@
+//! What the gateway keeps per request.
+
+use super::Snapshot;
+use crate::group::Group;
+use crate::mcp::sealed::Opened;
+use crate::mcp::{Asked, Facts, Kind, Message, Principal};
+use bytes::Bytes;
+use http::HeaderValue;
+use std::sync::Arc;
+
+/// What the gateway keeps per request.
+#[derive(Debug)]
+pub struct Ctx {
+    /// The configuration the request began with; it sees no other.
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) group: Option<Arc<Group>>,
+    /// The path of the route, without a slash at its end.
+    pub(super) prefix: String,
+    pub(super) mcp: Option<Box<Mcp>>,
+    /// The request may turn out to open a legacy event stream.
+    pub(super) opens_stream: bool,
+    /// Where peers want it, if that is not where the route leads.
+    pub(super) path: Option<http::uri::PathAndQuery>,
+    /// The resource, when a protected-resource document is asked for.
+    pub(super) resource: Option<String>,
+    /// The path the client asked for.
+    pub(super) path_of_request: String,
+    /// The `Host` the client asked for, before anything was rewritten.
+    pub(super) host: Option<HeaderValue>,
+}
+
+/// What the gateway keeps of an MCP request.
+#[derive(Debug)]
+pub(super) struct Mcp {
+    pub(super) facts: Facts,
+    pub(super) principal: Option<Principal>,
+    pub(super) session: Option<Opened>,
+    /// Its body, if it was read.
+    pub(super) body: Option<Bytes>,
+    /// Whether it may run twice by its body, once that was checked against its head.
+    pub(super) safe: Option<bool>,
+}
+
+impl Ctx {
+    pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            snapshot,
+            group: None,
+            prefix: String::new(),
+            mcp: None,
+            opens_stream: false,
+            path: None,
+            resource: None,
+            path_of_request: String::new(),
+            host: None,
+        }
+    }
+}
+
+impl Mcp {
+    pub(super) fn new(facts: Facts) -> Self {
+        Self {
+            facts,
+            principal: None,
+            session: None,
+            body: None,
+            safe: None,
+        }
+    }
+
+    /// Whom an answer of ours is for.
+    pub(super) fn asked(&self) -> Asked {
+        let message = match (&self.body, self.facts.kind) {
+            (Some(body), Kind::Message) => Some(Message::peek(body)),
+            _ => None,
+        };
+        Asked::of(self.facts.kind, message.as_ref())
+    }
+}

@@ -1,0 +1,101 @@
+//! What is changed in the event streams of MCP peers.
+
+use crate::hooks::Transform;
+use crate::mcp::endpoint::{self, EndpointStage, Step};
+use crate::mcp::fault::{Cause, Delivery, Fault};
+use crate::mcp::sse::{End, Scanner};
+use crate::mcp::{Era, Principal, token};
+use bytes::{Bytes, BytesMut};
+use std::fmt;
+use std::sync::Arc;
+
+/// Sees to it that an answer that comes as events does not end without its response (rule 13).
+#[derive(Debug)]
+pub(super) struct Answering {
+    pub(super) scanner: Scanner,
+    pub(super) era: Era,
+}
+
+impl Answering {
+    fn last_words(&self, end: End) -> Option<Bytes> {
+        let fault = Fault {
+            cause: Cause::PeerLost,
+            delivery: Delivery::Unknown,
+            retry_after: None,
+        };
+        self.scanner.last_words(self.era, end, &fault)
+    }
+}
+
+impl Transform for Answering {
+    fn data(&mut self, piece: Bytes) -> Bytes {
+        self.scanner.scan(&piece);
+        piece
+    }
+
+    fn end(&mut self) -> Option<Bytes> {
+        self.last_words(End::Clean)
+    }
+
+    fn cut(&mut self) -> Option<Bytes> {
+        self.last_words(End::Broken)
+    }
+}
+
+/// Puts an address of ours into the first event of a legacy stream (HTTP+SSE, 2024-11-05).
+pub(super) struct Endpoint {
+    pub(super) stage: EndpointStage,
+    pub(super) snapshot: Arc<super::Snapshot>,
+    pub(super) group: String,
+    pub(super) peer: String,
+    /// The path of the stream on the peer.
+    pub(super) stream: String,
+    /// The path of the route.
+    pub(super) prefix: String,
+    pub(super) principal: Option<Principal>,
+    pub(super) nonce: [u8; 12],
+}
+
+impl Endpoint {
+    /// The event with our address; none if the peer's is none.
+    fn event(&self, uri: &str) -> Option<Bytes> {
+        let path = token::resolve(uri, &self.stream)?;
+        let to = token::Target {
+            peer: self.peer.clone(),
+            path,
+        };
+        let keys = &self.snapshot.keys;
+        let sealed =
+            token::seal(keys, &to, &self.group, self.principal.as_ref(), self.nonce).ok()?;
+        Some(endpoint::event(&token::endpoint_for(&sealed, &self.prefix)))
+    }
+}
+
+impl Transform for Endpoint {
+    fn data(&mut self, piece: Bytes) -> Bytes {
+        match self.stage.push(piece) {
+            Step::Pass(piece) => piece,
+            Step::Endpoint { before, uri, after } => {
+                let event = self.event(&uri).unwrap_or_default();
+                let mut all = BytesMut::with_capacity(before.len() + event.len() + after.len());
+                for part in [before, event, after] {
+                    all.extend_from_slice(&part);
+                }
+                all.freeze()
+            }
+        }
+    }
+
+    fn end(&mut self) -> Option<Bytes> {
+        let held = self.stage.finish();
+        (!held.is_empty()).then_some(held)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}

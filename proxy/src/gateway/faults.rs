@@ -1,0 +1,96 @@
+//! What clients are told when no peer answers, in a form that none of them dies of.
+
+use super::ctx::Ctx;
+use crate::error::ProxyError;
+use crate::hooks::Reply;
+use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply};
+use crate::mcp::{Asked, Era, Kind};
+use crate::reply;
+use crate::session::Session;
+use lb::NoPeer;
+use std::time::Duration;
+
+/// The answer to a request that no peer answered.
+pub(super) async fn failure(session: &mut Session, error: &ProxyError, ctx: &mut Ctx) -> Reply {
+    let Some(mcp) = &mut ctx.mcp else {
+        return reply::failure(session, error);
+    };
+    if mcp.body.is_none() && mcp.facts.kind == Kind::Message {
+        // The id of the request is in its body, which may not have been read yet.
+        mcp.body = session.read_body(session.limits.replay_body).await.ok();
+    }
+    let mut fault = fault(error);
+    if mcp.session.is_some() && fault.delivery == Delivery::NotSent && is_loss(error) {
+        // The peer is lost and nothing was sent: a clean "session not found".
+        fault.cause = Cause::SessionLost;
+    }
+    from(fault_reply(mcp.facts.era, &mcp.asked(), &fault))
+}
+
+/// Whether the peer is lost, and not merely busy.
+fn is_loss(error: &ProxyError) -> bool {
+    match error {
+        ProxyError::Attempt(_) => true,
+        ProxyError::NoPeer(none) => !matches!(none, NoPeer::Busy),
+        ProxyError::Exhausted(_) | ProxyError::Hook(_) | ProxyError::Total(_) => false,
+    }
+}
+
+/// A refusal before any peer was asked.
+pub(super) fn refuse(cause: Cause, ctx: &Ctx) -> Reply {
+    let fault = Fault {
+        cause,
+        delivery: Delivery::NotSent,
+        retry_after: None,
+    };
+    match &ctx.mcp {
+        Some(mcp) => from(fault_reply(mcp.facts.era, &mcp.asked(), &fault)),
+        None => unread(cause, ctx),
+    }
+}
+
+/// A refusal of a request whose body was not read.
+pub(super) fn unread(cause: Cause, _ctx: &Ctx) -> Reply {
+    let fault = Fault {
+        cause,
+        delivery: Delivery::NotSent,
+        retry_after: None,
+    };
+    from(fault_reply(Era::Modern, &Asked::Unread, &fault))
+}
+
+/// The fault an error is to an MCP client.
+pub(super) fn fault(error: &ProxyError) -> Fault {
+    let delivery = match error.delivery() {
+        lb::Delivery::NotSent => Delivery::NotSent,
+        lb::Delivery::Answered | lb::Delivery::Unknown => Delivery::Unknown,
+    };
+    let a_second = Some(Duration::from_secs(1));
+    let (cause, retry_after) = match error {
+        ProxyError::Attempt(attempt) => match attempt.failure.cause {
+            lb::Cause::HeadTimeout => (Cause::Timeout, None),
+            lb::Cause::Malformed => (Cause::BadAnswer, None),
+            _ if delivery == Delivery::NotSent => (Cause::NoPeer, a_second),
+            _ => (Cause::PeerLost, None),
+        },
+        ProxyError::Exhausted(_) => (Cause::Overloaded, a_second),
+        ProxyError::Hook(_) => (Cause::BadAnswer, None),
+        ProxyError::NoPeer(NoPeer::AllOpen { retry_after }) => (Cause::NoPeer, Some(*retry_after)),
+        ProxyError::NoPeer(NoPeer::Busy) => (Cause::Overloaded, a_second),
+        ProxyError::NoPeer(_) => (Cause::NoPeer, a_second),
+        ProxyError::Total(_) => (Cause::Timeout, None),
+    };
+    Fault {
+        cause,
+        delivery,
+        retry_after,
+    }
+}
+
+pub(super) fn from(fault: FaultReply) -> Reply {
+    // A stream that may stay open ends at once for now: the client comes back for another.
+    let mut reply = Reply::new(fault.body);
+    *reply.status_mut() = fault.status;
+    *reply.headers_mut() = fault.headers;
+    reply
+}

@@ -1,0 +1,129 @@
+//! The shipped hooks: routes, groups, and what MCP needs, as the configuration says.
+//!
+//! It is written against the same [`Hooks`] as anybody's: what it cannot do, nobody could.
+
+mod access;
+mod addressing;
+mod ctx;
+mod events;
+mod faults;
+mod key;
+mod request;
+mod response;
+mod snapshot;
+
+pub use access::{AccessSink, Entry};
+pub use ctx::Ctx;
+pub use snapshot::{Snapshot, SnapshotError};
+
+use crate::error::ProxyError;
+use crate::group::Group;
+use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction, Target};
+use crate::server::ServerSettings;
+use crate::session::{ConnectionInfo, Report, Session};
+use crate::settings::Settings;
+use arc_swap::ArcSwap;
+use http::request::Parts as RequestParts;
+use http::response::Parts as ResponseParts;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// The shipped hooks.
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    access: OnceLock<Arc<dyn AccessSink>>,
+}
+
+impl Gateway {
+    /// Hooks that do what the settings say.
+    ///
+    /// # Errors
+    /// Groups, routes or keys that cannot be used.
+    pub fn new(settings: &Settings) -> Result<Arc<Self>, SnapshotError> {
+        let snapshot = Snapshot::new(settings)?;
+        Ok(Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            access: OnceLock::new(),
+        }))
+    }
+
+    /// The configuration in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The groups in force.
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        self.snapshot.load().groups.clone()
+    }
+
+    /// What a server needs to serve with these hooks.
+    pub fn server_settings(&self, settings: &Settings) -> ServerSettings {
+        ServerSettings {
+            threads: settings.threads,
+            listeners: settings.listeners.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            limits: settings.limits.clone(),
+            groups: self.groups(),
+        }
+    }
+
+    /// Sends an entry per request to `sink` from now on; a second sink is not taken.
+    pub fn log_access(&self, sink: Arc<dyn AccessSink>) {
+        // The first one stays: whoever set it relies on it.
+        drop(self.access.set(sink));
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("snapshot", &self.snapshot)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hooks for Gateway {
+    type Ctx = Ctx;
+
+    fn new_ctx(&self, _connection: &ConnectionInfo) -> Ctx {
+        Ctx::new(self.snapshot.load_full())
+    }
+
+    async fn upstream_group(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Target, Reply> {
+        request::target(session, ctx).await
+    }
+
+    fn upstream_request(&self, attempt: &Attempt<'_>, head: &mut RequestParts, ctx: &mut Ctx) {
+        request::edit(attempt, head, ctx);
+    }
+
+    fn upstream_response(
+        &self,
+        attempt: &Attempt<'_>,
+        head: &mut ResponseParts,
+        prefix: &Prefix<'_>,
+        ctx: &mut Ctx,
+    ) -> ResponseAction {
+        response::shape(attempt, head, prefix, ctx)
+    }
+
+    fn repeat_safe(&self, session: &Session, ctx: &mut Ctx) -> bool {
+        request::repeat_safe(session, ctx)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &ProxyError,
+        ctx: &mut Ctx,
+    ) -> Reply {
+        faults::failure(session, error, ctx).await
+    }
+
+    fn logging(&self, session: &Session, report: &Report, ctx: &mut Ctx) {
+        if let Some(sink) = self.access.get() {
+            sink.log(&Entry::new(session, report, ctx));
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Where a request goes, and what a peer sees of it.
+
+use super::ctx::{Ctx, Mcp};
+use super::{Snapshot, addressing, faults, key};
+use crate::group::Group;
+use crate::hooks::{Attempt, Reply, Target};
+use crate::mcp::fault::Cause;
+use crate::mcp::{
+    Detected, Facts, Kind, Message, Method, Principal, Repeat, agree, detect, fault, header, oauth,
+    sealed, token,
+};
+use crate::reply;
+use crate::route::{self, is_ambiguous};
+use crate::session::{ReadError, Session};
+use crate::settings::Protocol;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header as http_header, request};
+use lb::PeerIndex;
+use std::sync::Arc;
+
+/// Where a request goes.
+pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Target, Reply> {
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let (group, prefix) = route(session, ctx, &snapshot)?;
+    ctx.group = Some(Arc::clone(&group));
+    ctx.host = session.request.headers.get(http_header::HOST).cloned();
+    let mut target = Target::group(Arc::clone(&group));
+    target.prefix = prefix;
+    if ctx.resource.is_none() {
+        let facts = facts(session, ctx, &group).await?;
+        ctx.mcp = facts.map(|(facts, body)| {
+            Box::new(Mcp {
+                body,
+                ..Mcp::new(facts)
+            })
+        });
+    }
+    if ctx.mcp.is_some() {
+        target.mcp = true;
+        target.pin = admit(session, ctx, &group)?;
+        patience(&mut target, ctx);
+    } else {
+        target.pin = stream_message(session, ctx, &group)?;
+        target.mcp = target.pin.is_some() || ctx.resource.is_some();
+        let opens = session.request.method == http::Method::GET && accepts_events(session);
+        ctx.opens_stream = opens && group.settings.protocol != Protocol::Http;
+    }
+    if ctx.mcp.is_some() {
+        session
+            .request
+            .uri
+            .path()
+            .clone_into(&mut ctx.path_of_request);
+    }
+    let facts = ctx.mcp.as_deref().map(|mcp| &mcp.facts);
+    target.hash = key::hash(&group, session, facts);
+    target.region = key::region(&group, session);
+    Ok(target)
+}
+
+/// The group of a request, and how much of its path the route has matched.
+fn route(
+    session: &Session,
+    ctx: &mut Ctx,
+    snapshot: &Snapshot,
+) -> Result<(Arc<Group>, Option<usize>), Reply> {
+    let path = session.request.uri.path();
+    let resource = oauth::resource_path(path);
+    ctx.resource = resource.map(str::to_owned);
+    let none = || {
+        reply::plain(
+            StatusCode::NOT_FOUND,
+            "destination_not_found",
+            "no route leads there",
+        )
+    };
+    let Some(routes) = &snapshot.routes else {
+        return Ok((Arc::clone(snapshot.groups.first().ok_or_else(none)?), None));
+    };
+    if routes.by_path() && is_ambiguous(path) {
+        let status = StatusCode::BAD_REQUEST;
+        return Err(reply::plain(
+            status,
+            "http_request_error",
+            "the path is ambiguous",
+        ));
+    }
+    let headers = &session.request.headers;
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let host = text(&http_header::HOST).unwrap_or_default();
+    let facts = route::Facts {
+        path: resource.unwrap_or(path),
+        host: without_port(host),
+        headers,
+        mcp_method: text(&header::METHOD),
+        mcp_name: text(&header::NAME),
+    };
+    let route = routes.find(&facts).ok_or_else(none)?;
+    ctx.prefix.clone_from(&route.matches.path);
+    let group = snapshot.groups.get(route.group).ok_or_else(none)?;
+    let prefix = resource.is_none().then_some(route.matches.path.len());
+    Ok((Arc::clone(group), prefix))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// What a request is in MCP, and its body where that had to be read.
+async fn facts(
+    session: &Session,
+    ctx: &mut Ctx,
+    group: &Group,
+) -> Result<Option<(Facts, Option<Bytes>)>, Reply> {
+    let request = &session.request;
+    match detect(group.settings.protocol, &request.method, &request.headers) {
+        Err(mismatch) => Err(faults::unread(Cause::Mismatch(mismatch), ctx)),
+        Ok(Detected::NotMcp) => Ok(None),
+        Ok(Detected::NeedsBody) => {
+            let body = read(session).await?;
+            let message = body.as_deref().map(Message::peek);
+            Ok(message
+                .as_ref()
+                .and_then(Facts::from_body)
+                .map(|facts| (facts, body)))
+        }
+        // The modern era says in its head what is needed; the body is looked at before a repeat.
+        Ok(Detected::Mcp(facts)) if facts.method.is_some() || facts.kind != Kind::Message => {
+            Ok(Some((facts, None)))
+        }
+        Ok(Detected::Mcp(mut facts)) => {
+            let body = read(session).await?;
+            if let Some(body) = &body {
+                facts.learn(&Message::peek(body));
+            }
+            Ok(Some((facts, body)))
+        }
+    }
+}
+
+/// The whole body, unless it is too long to look at.
+async fn read(session: &Session) -> Result<Option<Bytes>, Reply> {
+    match session.read_body(session.limits.mcp_body).await {
+        Ok(body) => Ok(Some(body)),
+        Err(ReadError::TooLong) => Ok(None),
+        Err(ReadError::Failed) => {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            Err(reply::plain(
+                status,
+                "http_request_error",
+                "the request body did not come",
+            ))
+        }
+    }
+}
+
+/// Whether an MCP request may come in, and the peer its MCP session lives on.
+fn admit(session: &Session, ctx: &mut Ctx, group: &Group) -> Result<Option<PeerIndex>, Reply> {
+    if addressing::check(session, &ctx.snapshot).is_err() {
+        return Err(faults::refuse(Cause::Forbidden, ctx));
+    }
+    let headers = &session.request.headers;
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let Some(mcp) = &mut ctx.mcp else {
+        return Ok(None);
+    };
+    if mcp.facts.kind == Kind::Other && session.request.method != http::Method::OPTIONS {
+        // Rules 18 and 29: HEAD and unknown methods create nothing upstream, and older servers
+        // make a session for each. OPTIONS passes: preflight is the peer's to answer (rule 27).
+        return Err(method_not_allowed());
+    }
+    if fault::resumes_after_error(headers) {
+        // Rule 13: there is nothing to resume after an error event of ours.
+        return Err(method_not_allowed());
+    }
+    mcp.principal = Principal::of(&snapshot.binding, headers);
+    if !mcp.facts.session {
+        return Ok(None);
+    }
+    let id = headers
+        .get(&header::SESSION_ID)
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    let opened = sealed::open(&snapshot.keys, id, group.name(), mcp.principal.as_ref());
+    let peer = opened
+        .as_ref()
+        .ok()
+        .and_then(|opened| group.find(&opened.payload.peer));
+    mcp.session = opened.ok();
+    match (&mcp.session, peer) {
+        (Some(_), Some(peer)) => Ok(Some(peer)),
+        // The peer has left the group, and the session with it.
+        (Some(_), None) => Err(faults::refuse(Cause::SessionLost, ctx)),
+        (None, _) => Err(faults::refuse(Cause::UnknownSession, ctx)),
+    }
+}
+
+/// A message for a legacy event stream comes to an address of ours.
+fn stream_message(
+    session: &Session,
+    ctx: &mut Ctx,
+    group: &Group,
+) -> Result<Option<PeerIndex>, Reply> {
+    let Some(token) = token::find(session.request.uri.path(), &ctx.prefix) else {
+        return Ok(None);
+    };
+    let snapshot = &ctx.snapshot;
+    let principal = Principal::of(&snapshot.binding, &session.request.headers);
+    let opened = token::open(&snapshot.keys, token, group.name(), principal.as_ref()).ok();
+    let found = opened.and_then(|to| Some((group.find(&to.peer)?, to.path.parse().ok()?)));
+    let Some((peer, path)) = found else {
+        let status = StatusCode::NOT_FOUND;
+        return Err(reply::plain(
+            status,
+            "destination_not_found",
+            "no such stream",
+        ));
+    };
+    ctx.path = Some(path);
+    Ok(Some(peer))
+}
+
+fn method_not_allowed() -> Reply {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut reply = reply::plain(status, "http_request_denied", "method not allowed");
+    let allow = HeaderValue::from_static("GET, POST, DELETE");
+    reply.headers_mut().insert(http_header::ALLOW, allow);
+    reply
+}
+
+/// A tool may take its time: the time to the first byte bounds it only if the operator said so.
+fn patience(target: &mut Target, ctx: &Ctx) {
+    let Some(mcp) = &ctx.mcp else { return };
+    let slow = match mcp.facts.method {
+        Some(Method::ToolsCall) => true,
+        Some(_) => false,
+        // A batch, or a body that was not read.
+        None => mcp.facts.kind == Kind::Message,
+    };
+    if slow && !target.timeouts.first_byte_for_tools {
+        target.timeouts.first_byte = None;
+    }
+}
+
+fn accepts_events(session: &Session) -> bool {
+    let accepts = session.request.headers.get_all(http_header::ACCEPT).iter();
+    let stream = b"text/event-stream";
+    accepts.into_iter().any(|accept| {
+        accept
+            .as_bytes()
+            .windows(stream.len())
+            .any(|window| window.eq_ignore_ascii_case(stream))
+    })
+}
+
+/// What a peer sees of a request: its own MCP session id, its own path.
+pub(super) fn edit(attempt: &Attempt<'_>, head: &mut request::Parts, ctx: &mut Ctx) {
+    if let Some(path) = &ctx.path {
+        head.uri = path.clone().into();
+    }
+    if let Some(resource) = &ctx.resource {
+        // The document about `/search` here is the one about `/mcp` there.
+        let url = &attempt.group.peer(attempt.peer).url.path;
+        let rest = resource
+            .strip_prefix(ctx.prefix.as_str())
+            .unwrap_or(resource);
+        let theirs = if url.is_empty() {
+            resource.clone()
+        } else {
+            format!("{url}{rest}")
+        };
+        if let Ok(path) = oauth::metadata_path(&theirs).parse() {
+            head.uri = path;
+        }
+    }
+    let Some(mcp) = &ctx.mcp else { return };
+    if let Some(session) = &mcp.session
+        && let Ok(id) = HeaderValue::from_str(&session.payload.upstream)
+    {
+        head.headers.insert(header::SESSION_ID.clone(), id);
+    }
+}
+
+/// Whether a request may run twice.
+pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
+    if ctx.path.is_some() {
+        // A message for a legacy event stream is answered on the stream, which is not moved.
+        return false;
+    }
+    let (Some(mcp), Some(group)) = (&mut ctx.mcp, &ctx.group) else {
+        return session.request.method.is_idempotent();
+    };
+    if let Some(safe) = mcp.safe {
+        return safe;
+    }
+    let tools = &group.settings.retry_tools;
+    let by_head = mcp.facts.repeat(tools) == Repeat::Always;
+    if mcp.facts.kind != Kind::Message || !by_head {
+        return by_head;
+    }
+    if mcp.body.is_none() {
+        mcp.body = session.body_read();
+    }
+    let Some(body) = &mcp.body else {
+        // Not read yet: the head is believed for the first attempt only.
+        return session.report().attempts.is_empty() && by_head;
+    };
+    // Rule 22: legacy peers go by the body, so before a repeat it has the last word.
+    let message = Message::peek(body);
+    let agrees = agree(&session.request.headers, &message).is_ok();
+    let safe = agrees && message.repeat(tools) == Repeat::Always;
+    *mcp.safe.insert(safe)
+}
