@@ -38,7 +38,7 @@ pub(crate) struct Budget {
     balance: AtomicI64,
     /// What each second of the window added less what it took.
     slots: [AtomicI64; SECONDS],
-    /// The last second that was begun.
+    /// The last second that was begun; `NONE` before the first.
     second: AtomicU64,
     per_request: i64,
     per_second: i64,
@@ -59,7 +59,7 @@ impl Budget {
         Self {
             balance: AtomicI64::new(reserve),
             slots: std::array::from_fn(|_| AtomicI64::new(0)),
-            second: AtomicU64::new(0),
+            second: AtomicU64::new(NONE),
             // A percent of a token is ten thousandths.
             per_request: i64::from(policy.percent) * TOKEN / 100,
             per_second: i64::from(policy.per_second) * TOKEN,
@@ -122,6 +122,11 @@ impl Budget {
         let relaxed = Ordering::Relaxed;
         let second = now.as_micros() / SECOND;
         let last = self.second.load(relaxed);
+        if last == NONE {
+            // What came before the group earned nothing. The loser of this race began too.
+            let _ = self.second.compare_exchange(NONE, second, relaxed, relaxed);
+            return;
+        }
         if second <= last
             || self
                 .second
@@ -153,5 +158,7 @@ const TOKEN: i64 = 1_000;
 const PER_PEER: i64 = 3;
 /// The window: long enough for an outage's first seconds, short enough to forget an old one.
 const SECONDS: usize = 10;
+/// Before any second.
+const NONE: u64 = u64::MAX;
 /// In microseconds, as `Time` counts.
 const SECOND: u64 = 1_000_000;
