@@ -40,7 +40,7 @@ fn the_name_is_where_the_method_has_it() {
         ("tools/list", r#"{"name":"n"}"#, None),
         ("tools/call", r#"{"name":7}"#, None),
         ("tools/call", r#"{"name":"\ud800"}"#, None),
-        ("tools/call", r#"["name"]"#, None),
+        ("tools/call", r#"["name", "x"]"#, None),
         ("tools/call", "null", None),
         ("tools/call", "-1.5", None),
         ("tools/call", r#""name""#, None),

@@ -93,6 +93,8 @@ fn endpoints_are_resolved_to_paths_of_the_peer() {
         ("./messages", Some("/api/messages")),
         ("../messages/..?a", Some("/?a")),
         ("../../../m", Some("/m")),
+        ("a/.", Some("/api/a/")),
+        ("a/b/..", Some("/api/a/")),
         ("a/./b/../c/", Some("/api/a/c/")),
         ("?sessionId=1", Some("/api/sse?sessionId=1")),
         ("/m?u=http://x", Some("/m?u=http://x")),
