@@ -1,10 +1,10 @@
 //! Problems while they are collected: by the key they belong to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::problem::{Code, Excerpt, Problem};
+use crate::problem::{Code, Excerpt, Problem, Severity};
 use crate::redact::Redacted;
-use crate::source::Span;
+use crate::source::Mark;
 
 /// A problem before it has its line.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct Finding {
     code: Code,
     path: String,
     part: Part,
-    span: Option<Span>,
+    mark: Option<Mark>,
     message: String,
     label: Option<String>,
     help: Option<String>,
@@ -32,7 +32,7 @@ impl Finding {
             code,
             path: path.to_owned(),
             part: Part::Value,
-            span: None,
+            mark: None,
             message: message.into(),
             label: None,
             help: None,
@@ -46,8 +46,8 @@ impl Finding {
     }
 
     /// At a place that no key leads to.
-    pub(crate) fn at(mut self, span: Option<Span>) -> Self {
-        self.span = span;
+    pub(crate) fn at(mut self, mark: Option<Mark>) -> Self {
+        self.mark = mark;
         self
     }
 
@@ -67,25 +67,49 @@ impl Finding {
 /// Where a key and its value are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
-    pub(crate) key: Option<Span>,
-    pub(crate) value: Option<Span>,
+    pub(crate) key: Option<Mark>,
+    pub(crate) value: Option<Mark>,
 }
 
 /// Every problem so far, and where each key of the file is.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     found: Vec<Finding>,
+    /// Those beyond [`MOST`].
+    more: usize,
+    errors: bool,
     places: BTreeMap<String, Place>,
+    excused: BTreeSet<String>,
 }
 
 impl Findings {
     pub(crate) fn add(&mut self, finding: Finding) {
-        self.found.push(finding);
+        self.errors |= finding.code.severity() == Severity::Error;
+        if self.full() {
+            self.more += 1;
+        } else {
+            self.found.push(finding);
+        }
+    }
+
+    /// There is no use in looking for more.
+    pub(crate) fn full(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
+    /// The file cannot be used.
+    pub(crate) fn errors(&self) -> bool {
+        self.errors
     }
 
     /// Remembers where a key is.
     pub(crate) fn place(&mut self, path: &str, place: Place) {
         self.places.insert(path.to_owned(), place);
+    }
+
+    /// The key stands in the file under another name, which was reported: it is not missing.
+    pub(crate) fn excuse(&mut self, path: String) {
+        self.excused.insert(path);
     }
 
     /// The file has this key, whatever its value.
@@ -96,37 +120,32 @@ impl Findings {
     /// The line of a key.
     pub(crate) fn line(&self, path: &str) -> Option<usize> {
         let place = self.places.get(path)?;
-        place.value.or(place.key).map(|span| span.line)
+        place.value.or(place.key).map(|mark| mark.line)
     }
 
     /// A problem with this key, or with one below it, was found before.
     pub(crate) fn touched(&self, path: &str) -> bool {
-        self.found.iter().any(|finding| {
-            finding.path.strip_prefix(path).is_some_and(|rest| {
+        let below = |found: &str| {
+            found.strip_prefix(path).is_some_and(|rest| {
                 rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
             })
-        })
+        };
+        self.found.iter().any(|finding| below(&finding.path))
+            || self.excused.iter().any(|path| below(path))
     }
 
-    /// All problems in the order of the file, at most [`SHOWN`] of them.
+    /// All problems in the order of the file.
     pub(crate) fn finish(self, source: &Redacted<'_>) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = self
-            .found
-            .into_iter()
-            .map(|finding| {
-                let span = finding.span.or_else(|| nearest(&self.places, &finding));
-                problem(finding, span, source)
-            })
-            .collect();
+        let places = self.places;
+        let problems = self.found.into_iter().map(|finding| {
+            let mark = finding.mark.or_else(|| nearest(&places, &finding));
+            problem(finding, mark, source)
+        });
+        let mut problems: Vec<Problem> = problems.collect();
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        if problems.len() > SHOWN {
-            let hidden = problems.len() - SHOWN;
-            problems.truncate(SHOWN);
-            let more = Finding::new(
-                Code::Hostile,
-                "",
-                format!("{hidden} more problems are not shown"),
-            );
+        if self.more > 0 {
+            let message = format!("{} more problems are not shown", self.more);
+            let more = Finding::new(Code::Doubtful, "", message);
             problems.push(problem(more, None, source));
         }
         problems
@@ -134,17 +153,17 @@ impl Findings {
 }
 
 /// The place of the finding, or of what it is in.
-fn nearest(places: &BTreeMap<String, Place>, finding: &Finding) -> Option<Span> {
+fn nearest(places: &BTreeMap<String, Place>, finding: &Finding) -> Option<Mark> {
     let mut path = finding.path.as_str();
     let mut part = finding.part;
     loop {
         if let Some(place) = places.get(path) {
-            let spans = match part {
-                Part::Key => (place.key, place.value),
-                Part::Value => (place.value, place.key),
+            let mark = match part {
+                Part::Key => place.key.or(place.value),
+                Part::Value => place.value.or(place.key),
             };
-            if let Some(span) = spans.0.or(spans.1) {
-                return Some(span);
+            if mark.is_some() {
+                return mark;
             }
         }
         path = path.get(..path.rfind(['.', '['])?)?;
@@ -152,23 +171,26 @@ fn nearest(places: &BTreeMap<String, Place>, finding: &Finding) -> Option<Span> 
     }
 }
 
-fn problem(finding: Finding, span: Option<Span>, source: &Redacted<'_>) -> Problem {
+fn problem(finding: Finding, mark: Option<Mark>, source: &Redacted<'_>) -> Problem {
+    let excerpt = mark.and_then(|mark| {
+        Some(Excerpt {
+            text: source.line(mark.line)?,
+            length: source.length(mark),
+            label: finding.label,
+        })
+    });
     Problem {
         code: finding.code,
         severity: finding.code.severity(),
         path: finding.path,
         file: source.name().to_owned(),
-        line: span.map_or(0, |span| span.line),
-        column: span.map_or(0, |span| span.column),
+        line: mark.map_or(0, |mark| mark.line),
+        column: mark.map_or(0, |mark| mark.column),
         message: finding.message,
         help: finding.help,
-        excerpt: Excerpt {
-            text: span.map(|span| source.line(span.line)).unwrap_or_default(),
-            length: span.map_or(0, |span| span.length),
-            label: finding.label,
-        },
+        excerpt,
     }
 }
 
-/// Who has more reads the first, mends, and asks again.
-const SHOWN: usize = 200;
+/// Who has more reads the first, mends, and asks again; and a hostile file costs no more.
+const MOST: usize = 200;

@@ -11,8 +11,8 @@
 //! 5. `file` is what is left, typed: what the user wrote;
 //! 6. `check` makes it the checked types, and reports what the schema cannot say.
 //!
-//! Problems never stop the way; only text that is no YAML does. The value of a secret or of a
-//! variable is in no message. This crate knows nothing of sockets, of time, or of the process but
+//! Problems never stop the way; only text that is no YAML does. The value of a secret is in no
+//! message. This crate knows nothing of sockets, of time, or of the process but
 //! its environment.
 
 mod check;

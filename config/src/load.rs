@@ -9,11 +9,11 @@ use crate::environment::Environment;
 use crate::file::File;
 use crate::finding::{Finding, Findings};
 use crate::loaded::Loaded;
-use crate::problem::{Code, Problems, Severity};
+use crate::problem::{Code, Problems};
 use crate::redact::Redacted;
 use crate::scan::scan;
 use crate::shape::Shape;
-use crate::source::{Source, Span};
+use crate::source::{Mark, Source};
 use crate::{schema, tree};
 
 /// Reads a file of at most 1 MiB.
@@ -85,14 +85,13 @@ pub fn parse(name: &str, text: &str, environment: &dyn Environment) -> Result<Lo
     let tree = match tree::parse(text) {
         Ok(tree) => tree,
         Err(none) => {
-            let code = if none.too_large {
-                Code::Hostile
-            } else {
-                Code::Syntax
+            let mark = none.place.and_then(|(line, column)| place(line, column));
+            let finding = match none.hostile {
+                Some(bound) => Finding::new(Code::Hostile, "", bound),
+                None => Finding::new(Code::Syntax, "", format!("this is not YAML: {}", none.message))
+                    .help("look at the indentation, the quotes and the brackets, here and in the line before"),
             };
-            let span = none.place.and_then(|(line, column)| place(line, column));
-            let finding = Finding::new(code, "", format!("this is not YAML: {}", none.message));
-            return stop(finding.at(span));
+            return stop(finding.at(mark));
         }
     };
     let redacted = Redacted::new(&source, &tree);
@@ -113,21 +112,20 @@ pub fn parse(name: &str, text: &str, environment: &dyn Environment) -> Result<Lo
         }
         tree => shape.value(tree, schema::get(), "", None),
     };
-    let loaded = value.and_then(|value| match File::deserialize(value) {
-        Ok(file) => Some(check::file(file, &mut found)),
-        Err(error) => {
-            // The schema let something pass that its type does not take: ours to mend.
-            let message = format!("this cannot be read: {error}");
+    let loaded = match value.map(File::deserialize) {
+        Some(Ok(file)) if !found.full() => Some(check::file(file, &mut found)),
+        Some(Err(_)) => {
+            // Without the error, which may quote a secret.
+            let message = "the schema takes what its types do not: this is a defect of backstay";
             found.add(Finding::new(Code::BadValue, "", message));
             None
         }
-    });
+        _ => None,
+    };
+    let errors = found.errors();
     let problems = found.finish(&redacted);
-    let sound = problems
-        .iter()
-        .all(|problem| problem.severity == Severity::Warning);
     match loaded {
-        Some(loaded) if sound => Ok(Loaded {
+        Some(loaded) if !errors => Ok(Loaded {
             warnings: problems,
             ..loaded
         }),
@@ -135,11 +133,11 @@ pub fn parse(name: &str, text: &str, environment: &dyn Environment) -> Result<Lo
     }
 }
 
-fn place(line: usize, column: usize) -> Option<Span> {
-    (line > 0).then_some(Span {
+fn place(line: usize, column: usize) -> Option<Mark> {
+    (line > 0).then_some(Mark {
         line,
         column,
-        length: 1,
+        length: Some(1),
     })
 }
 

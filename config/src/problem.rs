@@ -72,7 +72,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
-    pub(crate) excerpt: Excerpt,
+    /// None without a place, and when the line is too long to be read.
+    pub(crate) excerpt: Option<Excerpt>,
 }
 
 /// The line a problem is shown with.

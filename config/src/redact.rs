@@ -1,21 +1,23 @@
 //! Lines as they may be shown: secrets masked, everything else as it is and where it is.
 
-use crate::source::{Source, Span};
+use crate::source::{Mark, Source};
 use crate::tree::{Node, Plain, Scalar};
 
 /// The lines of a file with their secrets masked.
 #[derive(Debug)]
 pub(crate) struct Redacted<'a> {
     source: &'a Source<'a>,
-    /// None when the text could not be parsed, so that nobody knows where the secrets are.
-    secrets: Option<Vec<Span>>,
+    /// In the order of the file. None when the text could not be parsed, so that nobody knows
+    /// where the secrets are.
+    secrets: Option<Vec<Mark>>,
 }
 
 impl<'a> Redacted<'a> {
     /// A file that was parsed.
     pub(crate) fn new(source: &'a Source<'a>, tree: &Node) -> Self {
         let mut secrets = Vec::new();
-        collect(tree, false, source, &mut secrets);
+        collect(tree, false, &mut secrets);
+        secrets.sort_unstable();
         Self {
             source,
             secrets: Some(secrets),
@@ -34,14 +36,26 @@ impl<'a> Redacted<'a> {
         self.source.name
     }
 
-    /// The line, counted from 1, in which every character of a secret is a `*`.
-    pub(crate) fn line(&self, line: usize) -> String {
+    /// Characters to underline.
+    pub(crate) fn length(&self, mark: Mark) -> usize {
+        self.source.length(mark)
+    }
+
+    /// The line, counted from 1, in which every character of a secret is a `*`; none when it is
+    /// too long to be read.
+    pub(crate) fn line(&self, line: usize) -> Option<String> {
         let text = self.source.line(line);
+        if text.len() > LONGEST {
+            return None;
+        }
         let mut chars: Vec<char> = text.chars().collect();
         match &self.secrets {
             Some(secrets) => {
-                for span in secrets.iter().filter(|span| span.line == line) {
-                    mask(&mut chars, span.column - 1, span.column - 1 + span.length);
+                let from = secrets.partition_point(|mark| mark.line < line);
+                let here = secrets.iter().skip(from);
+                for mark in here.take_while(|mark| mark.line == line) {
+                    let start = mark.column.saturating_sub(1);
+                    mask(&mut chars, start, start + self.source.length(*mark));
                 }
             }
             None if self.suspicious(line) => {
@@ -52,20 +66,20 @@ impl<'a> Redacted<'a> {
             None => {}
         }
         user_information(&mut chars);
-        chars.into_iter().collect()
+        Some(chars.into_iter().collect())
     }
 
     /// Without a tree: the line has a key that sounds secret, or belongs to `session:`.
     fn suspicious(&self, line: usize) -> bool {
         let mut above = (1..=line).rev().map(|line| self.source.line(line));
         let block = above.find(|text| text.starts_with(|c: char| !c.is_whitespace() && c != '#'));
-        secret_key(self.source.line(line)) || block.is_some_and(|text| text.contains("session"))
+        sounds_secret(self.source.line(line)) || block.is_some_and(|text| text.contains("session"))
     }
 }
 
 /// Every scalar below a key that holds secrets, but for the `id` beside them. What stands below a
 /// misspelt key may be a secret too.
-fn collect(node: &Node, secret: bool, source: &Source<'_>, found: &mut Vec<Span>) {
+fn collect(node: &Node, secret: bool, found: &mut Vec<Mark>) {
     match node {
         Node::Mapping(entries) => {
             for (key, value) in entries {
@@ -78,27 +92,22 @@ fn collect(node: &Node, secret: bool, source: &Source<'_>, found: &mut Vec<Span>
                 };
                 let below = match name {
                     "id" => false,
-                    _ => secret || name == "keys" || secret_key(name),
+                    _ => secret || name == "keys" || sounds_secret(name),
                 };
-                collect(value, below, source, found);
+                collect(value, below, found);
             }
         }
-        Node::Scalar(scalar) if secret => {
-            // To the end of the line at least, since the value may not be what it seems.
-            let plain = source.rest(scalar.line, scalar.column).trim_end();
-            let plain = plain.split([',', '}', ']']).next();
-            found.push(source.scalar(scalar.line, scalar.column, plain));
-        }
+        Node::Scalar(scalar) if secret => found.push(scalar.mark()),
         Node::Scalar(_) => {}
         Node::Sequence(items) => {
             for item in items {
-                collect(item, secret, source, found);
+                collect(item, secret, found);
             }
         }
     }
 }
 
-fn secret_key(text: &str) -> bool {
+fn sounds_secret(text: &str) -> bool {
     let text = text.to_lowercase();
     ["secret", "token", "password", "passwd", "credential"]
         .iter()
@@ -107,15 +116,22 @@ fn secret_key(text: &str) -> bool {
 
 /// What stands between `://` and `@`.
 fn user_information(chars: &mut [char]) {
-    let Some(start) = chars.windows(3).position(|w| w == [':', '/', '/']) else {
-        return;
-    };
-    let start = start + 3;
-    let rest = chars.get(start..).unwrap_or_default();
-    let end = rest.iter().take_while(|c| !c.is_whitespace());
-    let end = end.collect::<Vec<_>>();
-    if let Some(at) = end.iter().rposition(|c| **c == '@') {
-        mask(chars, start, start + at);
+    let mut from = 0;
+    while let Some(at) = chars
+        .get(from..)
+        .and_then(|rest| rest.windows(3).position(|w| w == [':', '/', '/']))
+    {
+        let start = from + at + 3;
+        let rest = chars.get(start..).unwrap_or_default();
+        let url: Vec<char> = rest
+            .iter()
+            .copied()
+            .take_while(|c| !c.is_whitespace())
+            .collect();
+        if let Some(end) = url.iter().rposition(|c| *c == '@') {
+            mask(chars, start, start + end);
+        }
+        from = start;
     }
 }
 
@@ -126,3 +142,6 @@ fn mask(chars: &mut [char], from: usize, to: usize) {
         }
     }
 }
+
+/// In bytes: wider than any screen.
+const LONGEST: usize = 500;

@@ -39,6 +39,8 @@ pub(crate) fn scan(text: &str) -> Result<(), Refusal> {
 #[derive(Debug, Default)]
 struct Scan {
     line: usize,
+    /// There was something besides comments and `---`.
+    started: bool,
     /// Open `[` and `{`.
     depth: usize,
     /// Column (from 0) of the innermost `- ` or key of a block.
@@ -84,6 +86,12 @@ impl Scan {
             return Ok(());
         }
         let marker = matches!(chars.get(..3), Some(['-', '-', '-'] | ['.', '.', '.']));
+        if marker && first == '-' && self.started {
+            let message = "a second document begins here".to_owned();
+            let help = "one file is one configuration: delete the `---`";
+            return Err(self.refuse(Code::Syntax, 0, message, help));
+        }
+        self.started |= !marker;
         if self.unfinished && !marker {
             let goes_on = match self.depth {
                 0 => self.parent.is_none_or(|parent| start > parent),
@@ -181,7 +189,7 @@ impl Scan {
             } else if c == quote && quote == '\'' && chars.get(at + 1) == Some(&quote) {
                 at += 2;
             } else if c == quote {
-                self.key(chars, start, at + 1);
+                self.key(chars, start, at + 1)?;
                 return Ok(at + 1);
             } else {
                 at += 1;
@@ -215,7 +223,7 @@ impl Scan {
                         "write \"${VAR}\", in quotes",
                     ));
                 }
-                self.key(chars, start, at);
+                self.key(chars, start, at)?;
                 return Ok(at);
             }
             at += 1;
@@ -225,12 +233,25 @@ impl Scan {
     }
 
     /// Remembers the column of a text of a block when it is a key.
-    fn key(&mut self, chars: &[char], start: usize, end: usize) {
+    fn key(&mut self, chars: &[char], start: usize, end: usize) -> Result<(), Refusal> {
         let rest = chars.get(end..).unwrap_or_default();
         let mut rest = rest.iter().copied().skip_while(|c| blank(*c));
-        if self.depth == 0 && rest.next() == Some(':') && rest.next().is_none_or(blank) {
+        if rest.next() != Some(':') {
+            return Ok(());
+        }
+        if end - start > MAX_KEY {
+            let message = format!("a key has more than {MAX_KEY} characters");
+            return Err(self.refuse(
+                Code::Hostile,
+                start,
+                message,
+                "no key in this file is that long",
+            ));
+        }
+        if self.depth == 0 && rest.next().is_none_or(blank) {
             self.parent = Some(start);
         }
+        Ok(())
     }
 
     /// `&name` or `*name`, to behind it. The parser mixes up anchors that share a name, and aliases
@@ -286,6 +307,9 @@ fn blank(c: char) -> bool {
 
 /// Ten times what the format needs, and nothing for the parser.
 const MAX_DEPTH: usize = 64;
+
+/// The names of headers are the longest keys. The parser spells them out for each value below.
+const MAX_KEY: usize = 128;
 
 /// More than any hand-written file has.
 const MAX_ANCHORS: usize = 256;

@@ -1,14 +1,14 @@
 //! The text of a file by lines, and the places in it.
 
-/// Some characters of one line.
+/// Where a scalar or key begins. Cheap: what it spans is looked up when it is shown.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Span {
+pub(crate) struct Mark {
     /// From 1.
     pub(crate) line: usize,
     /// In characters, from 1.
     pub(crate) column: usize,
-    /// In characters, at least 1.
-    pub(crate) length: usize,
+    /// Characters of a text that has no quotes; none when only the file knows.
+    pub(crate) length: Option<usize>,
 }
 
 /// The text of a file by lines.
@@ -34,30 +34,31 @@ impl<'a> Source<'a> {
         self.lines.get(index).copied().unwrap_or_default()
     }
 
-    /// The text from a column to the end of the line, both counted from 1.
-    pub(crate) fn rest(&self, line: usize, column: usize) -> &'a str {
-        let text = self.line(line);
-        let skipped = column.saturating_sub(1);
-        let start = text.char_indices().nth(skipped).map(|(at, _)| at);
-        start.and_then(|at| text.get(at..)).unwrap_or_default()
+    /// Whether the scalar is in quotes.
+    pub(crate) fn quoted(&self, mark: Mark) -> bool {
+        self.rest(mark).starts_with(['"', '\''])
     }
 
-    /// The scalar that begins at a place; `plain` is its text when it is not quoted.
-    pub(crate) fn scalar(&self, line: usize, column: usize, plain: Option<&str>) -> Span {
-        let rest = self.rest(line, column);
-        let length = match (rest.chars().next(), plain) {
+    /// Characters of the scalar as it stands in the file, quotes included.
+    pub(crate) fn length(&self, mark: Mark) -> usize {
+        let rest = self.rest(mark);
+        let length = match (rest.chars().next(), mark.length) {
             (Some(quote @ ('"' | '\'')), _) => quoted_length(rest, quote),
-            (_, Some(text)) if rest.starts_with(text) => text.chars().count(),
-            _ => rest.find([',', ']', '}', '#']).map_or_else(
-                || rest.trim_end().chars().count(),
-                |end| rest.get(..end).unwrap_or(rest).trim_end().chars().count(),
-            ),
+            (_, Some(length)) => length,
+            // Numbers and truth values hold neither of these.
+            _ => rest
+                .chars()
+                .take_while(|c| !matches!(c, ',' | ']' | '}' | ':') && !c.is_whitespace())
+                .count(),
         };
-        Span {
-            line,
-            column,
-            length: length.max(1),
-        }
+        length.max(1)
+    }
+
+    fn rest(&self, mark: Mark) -> &'a str {
+        let text = self.line(mark.line);
+        let skipped = mark.column.saturating_sub(1);
+        let start = text.char_indices().nth(skipped).map(|(at, _)| at);
+        start.and_then(|at| text.get(at..)).unwrap_or_default()
     }
 }
 
@@ -70,7 +71,7 @@ fn quoted_length(rest: &str, quote: char) -> usize {
         } else if c == '\\' && quote == '"' {
             escaped = true;
         } else if c == quote {
-            // A doubled single quote ends the span early, which only shortens the carets.
+            // A doubled single quote ends it early, which only shortens the carets.
             return i + 1;
         }
     }

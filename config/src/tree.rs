@@ -10,6 +10,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::source::Mark;
+
 /// A part of the file.
 #[derive(Debug)]
 pub(crate) enum Node {
@@ -55,17 +57,23 @@ impl Node {
 impl Scalar {
     /// The text as one would write it without quotes.
     pub(crate) fn shown(&self) -> String {
-        self.plain().unwrap_or_default()
+        match &self.value {
+            Plain::Bool(value) => value.to_string(),
+            Plain::Float(value) => value.to_string(),
+            Plain::Integer(value) => value.to_string(),
+            Plain::Null => String::new(),
+            Plain::Text(text) => text.clone(),
+        }
     }
 
-    /// The text that an unquoted scalar most likely has in the file.
-    pub(crate) fn plain(&self) -> Option<String> {
-        match &self.value {
-            Plain::Bool(value) => Some(value.to_string()),
-            Plain::Float(value) => Some(value.to_string()),
-            Plain::Integer(value) => Some(value.to_string()),
-            Plain::Null => None,
-            Plain::Text(text) => Some(text.clone()),
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            line: self.line,
+            column: self.column,
+            length: match &self.value {
+                Plain::Text(text) => Some(text.chars().count()),
+                _ => None,
+            },
         }
     }
 }
@@ -76,21 +84,29 @@ pub(crate) struct NoTree {
     pub(crate) message: String,
     /// Line and column, from 1.
     pub(crate) place: Option<(usize, usize)>,
-    pub(crate) too_large: bool,
+    /// The bound of ours that was met, if it was one.
+    pub(crate) hostile: Option<&'static str>,
 }
 
 /// Parses a text that the scan has passed. At most [`MAX_NODES`] nodes are made.
 pub(crate) fn parse(text: &str) -> Result<Node, NoTree> {
     let state = State::default();
-    let parsed = Seed(&state).deserialize(serde_yaml::Deserializer::from_str(text));
+    let seed = Seed {
+        state: &state,
+        depth: 0,
+    };
+    let parsed = seed.deserialize(serde_yaml::Deserializer::from_str(text));
     match (parsed, state.scalar.take()) {
         (Ok(node), _) => Ok(node),
         (Err(error), Some(value)) => Ok(state.scalar_at(value, &error)),
         (Err(error), None) => Err(NoTree {
+            hostile: state.hostile.get().or_else(|| {
+                // The parser has a bound of its own on what aliases expand to.
+                let repeated = error.to_string().contains("limit exceeded");
+                repeated.then_some("aliases that stand for more than any configuration has")
+            }),
             message: message(&error),
             place: error.location().map(|at| (at.line(), at.column())),
-            too_large: state.nodes.get() > MAX_NODES
-                || error.to_string().contains("limit exceeded"),
         }),
     }
 }
@@ -107,12 +123,19 @@ struct State {
     /// The scalar that was rejected last.
     scalar: RefCell<Option<Plain>>,
     nodes: Cell<usize>,
+    /// The bound of ours that was met.
+    hostile: Cell<Option<&'static str>>,
 }
 
 impl State {
     fn keep<T, E: Error>(&self, value: Plain) -> Result<T, E> {
         self.scalar.replace(Some(value));
         Err(E::custom(""))
+    }
+
+    fn refuse<E: Error>(&self, message: &'static str) -> E {
+        self.hostile.set(Some(message));
+        E::custom(message)
     }
 
     /// The scalar with the place that its error ends with: ` at line 3 column 7`. Without one it
@@ -136,7 +159,7 @@ impl State {
         self.nodes.set(self.nodes.get() + 1);
         if self.nodes.get() > MAX_NODES {
             self.scalar.take();
-            return Err(E::custom("more values than any configuration has"));
+            return Err(self.refuse("more values than any configuration has"));
         }
         match parsed {
             Err(error) => match self.scalar.take() {
@@ -149,7 +172,24 @@ impl State {
 }
 
 #[derive(Clone, Copy)]
-struct Seed<'a>(&'a State);
+struct Seed<'a> {
+    state: &'a State,
+    depth: usize,
+}
+
+impl Seed<'_> {
+    /// For what is inside. The error of each scalar spells out its path, so depth is paid for by
+    /// every scalar below.
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.state.refuse("more levels than any configuration has"));
+        }
+        Ok(Self {
+            depth: self.depth + 1,
+            ..self
+        })
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Node;
@@ -167,54 +207,58 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
-        self.0.keep(Plain::Bool(value))
+        self.state.keep(Plain::Bool(value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
-        self.0.keep(Plain::Integer(value.into()))
+        self.state.keep(Plain::Integer(value.into()))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
-        self.0.keep(Plain::Integer(value.into()))
+        self.state.keep(Plain::Integer(value.into()))
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<Node, E> {
-        self.0.keep(Plain::Integer(value))
+        self.state.keep(Plain::Integer(value))
     }
 
     fn visit_u128<E: Error>(self, value: u128) -> Result<Node, E> {
         let value = i128::try_from(value).unwrap_or(i128::MAX);
-        self.0.keep(Plain::Integer(value))
+        self.state.keep(Plain::Integer(value))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        self.0.keep(Plain::Float(value))
+        self.state.keep(Plain::Float(value))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
-        self.0.keep(Plain::Text(value.to_owned()))
+        self.state.keep(Plain::Text(value.to_owned()))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Node, E> {
-        self.0.keep(Plain::Null)
+        self.state.keep(Plain::Null)
     }
 
     fn visit_none<E: Error>(self) -> Result<Node, E> {
-        self.0.keep(Plain::Null)
+        self.state.keep(Plain::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+        let inside = self.deeper()?;
         let mut items = Vec::new();
-        while let Some(item) = self.0.settle(access.next_element_seed(self))? {
+        while let Some(item) = self.state.settle(access.next_element_seed(inside))? {
             items.push(item);
         }
         Ok(Node::Sequence(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+        let inside = self.deeper()?;
         let mut entries = Vec::new();
-        while let Some(key) = self.0.settle(access.next_key_seed(self))? {
-            let value = self.0.settle(access.next_value_seed(self).map(Some))?;
+        while let Some(key) = self.state.settle(access.next_key_seed(inside))? {
+            let value = self
+                .state
+                .settle(access.next_value_seed(inside).map(Some))?;
             if let Some(value) = value {
                 entries.push((key, value));
             }
@@ -223,5 +267,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 }
 
-/// Ten times a file of 5,000 groups; bounds what aliases expand to.
-const MAX_NODES: usize = 500_000;
+/// Twice the depth of the format.
+const MAX_DEPTH: usize = 16;
+
+/// Twice a file of 5,000 groups; bounds what aliases expand to.
+const MAX_NODES: usize = 200_000;

@@ -149,6 +149,7 @@ impl fmt::Display for NoQuantity {
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) expected: &'static str,
+    pub(crate) most: &'static str,
     pattern: &'static str,
     parse: fn(&str) -> Result<(), NoQuantity>,
 }
@@ -186,24 +187,28 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "duration",
         expected: "a duration such as `5s`, `250ms` or `1m30s`",
+        most: "365 days",
         pattern: r"^(\d+(us|ms|s|m|h|d))+$|\$\{",
         parse: |text| Span::parse(text).map(drop),
     },
     Kind {
         name: "duration or none",
         expected: "a duration such as `5s`, or `none`",
+        most: "365 days",
         pattern: r"^((\d+(us|ms|s|m|h|d))+|none)$|\$\{",
         parse: |text| Bound::parse(text).map(drop),
     },
     Kind {
         name: "percentage",
         expected: "a percentage such as `20%`",
+        most: "1000%",
         pattern: r"^\d+%$|\$\{",
         parse: |text| Percent::parse(text).map(drop),
     },
     Kind {
         name: "size",
         expected: "a size such as `512B`, `256KiB` or `1MiB`",
+        most: "3GiB",
         pattern: r"^\d+(B|KiB|MiB|GiB)$|\$\{",
         parse: |text| Size::parse(text).map(drop),
     },

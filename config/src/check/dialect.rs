@@ -2,7 +2,6 @@
 
 use crate::finding::Finding;
 use crate::problem::Code;
-use crate::source::Span;
 use crate::tree::{Node, Plain};
 
 /// One clear problem instead of a hundred unknown keys.
@@ -19,12 +18,7 @@ pub(crate) fn dialect(tree: &Node) -> Option<Finding> {
         };
         let (_, dialect) = KEYS.iter().find(|(known, _)| known == key)?;
         let message = format!("the dialect `{dialect}` is not supported yet");
-        let span = Span {
-            line: scalar.line,
-            column: scalar.column,
-            length: key.chars().count(),
-        };
-        let finding = Finding::new(Code::NotAvailable, key, message).at(Some(span));
+        let finding = Finding::new(Code::NotAvailable, key, message).at(Some(scalar.mark()));
         let finding = finding.label(format!("`{key}` is a key of {dialect}"));
         Some(finding.help("write the servers as `groups: [{peers: [{url: …}]}]`"))
     })

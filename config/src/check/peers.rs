@@ -90,7 +90,7 @@ fn tiers(group: &GroupSettings, at: &str, found: &mut Findings) {
 }
 
 fn weights(group: &GroupSettings, at: &str, found: &mut Findings) {
-    if group.peers.iter().all(|peer| peer.peer.weight == 0) {
+    if !group.peers.is_empty() && group.peers.iter().all(|peer| peer.peer.weight == 0) {
         let finding = Finding::new(
             Code::Contradiction,
             &format!("{at}.peers"),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Shape, of_type};
 use crate::finding::Finding;
 use crate::problem::Code;
-use crate::source::Span;
+use crate::source::Mark;
 use crate::tree::Node;
 use crate::{schema, suggest};
 
@@ -22,11 +22,11 @@ impl Shape<'_> {
         let properties = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties").filter(|s| s.is_object());
         let keys = keys(properties);
-        let mut seen: BTreeMap<String, Option<Span>> = BTreeMap::new();
+        let mut seen: BTreeMap<String, Option<Mark>> = BTreeMap::new();
         let mut values = Map::new();
         let mut complete = true;
         for (key, value) in entries {
-            let span = key.first().map(|scalar| self.span(scalar));
+            let span = key.first().map(|scalar| scalar.mark());
             let Some(name) = self.key(key, &keys, path) else {
                 complete = false;
                 continue;
@@ -71,7 +71,7 @@ impl Shape<'_> {
 
     fn key(&mut self, key: &Node, known: &[&str], path: &str) -> Option<String> {
         let Node::Scalar(scalar) = key else {
-            let span = key.first().map(|scalar| self.span(scalar));
+            let span = key.first().map(|scalar| scalar.mark());
             let finding = Finding::new(Code::WrongType, path, "a key must be a word");
             self.found
                 .add(finding.at(span).label("this is a list or mapping"));
@@ -89,7 +89,7 @@ impl Shape<'_> {
         &mut self,
         name: &str,
         at: &str,
-        span: Option<Span>,
+        span: Option<Mark>,
         properties: Option<&'static Map<String, Value>>,
     ) -> bool {
         let keys = keys(properties);
@@ -112,10 +112,15 @@ impl Shape<'_> {
                 .help(format!("the keys here are {}", words.join(", ")))
         };
         self.found.add(finding);
+        if let Some(meant) = meant {
+            let place = at.len().saturating_sub(name.len());
+            let parent = at.get(..place).unwrap_or_default();
+            self.found.excuse(format!("{parent}{meant}"));
+        }
         meant.is_none()
     }
 
-    fn not_yet(&mut self, name: &str, at: &str, span: Option<Span>) {
+    fn not_yet(&mut self, name: &str, at: &str, span: Option<Mark>) {
         let message = format!("`{name}` is not available yet");
         let finding = Finding::new(Code::NotAvailable, at, message).at(span);
         self.found.add(
@@ -125,7 +130,7 @@ impl Shape<'_> {
         );
     }
 
-    fn missing(&mut self, schema: &Value, seen: &BTreeMap<String, Option<Span>>, path: &str) {
+    fn missing(&mut self, schema: &Value, seen: &BTreeMap<String, Option<Mark>>, path: &str) {
         let required = schema.get("required").and_then(Value::as_array);
         let required = required.into_iter().flatten().filter_map(Value::as_str);
         let absent: Vec<&str> = required.filter(|key| !seen.contains_key(*key)).collect();

@@ -11,8 +11,8 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings, Place};
 use crate::problem::Code;
 use crate::schema;
-use crate::source::{Source, Span};
-use crate::tree::{Node, Scalar};
+use crate::source::{Mark, Source};
+use crate::tree::Node;
 
 /// The tree against the schema.
 pub(crate) struct Shape<'a> {
@@ -29,13 +29,16 @@ impl Shape<'_> {
         node: &Node,
         schema: &'static Value,
         path: &str,
-        key: Option<Span>,
+        key: Option<Mark>,
     ) -> Option<Value> {
+        if self.found.full() {
+            return None;
+        }
         let value = match node {
-            Node::Scalar(scalar) => Some(self.span(scalar)),
+            Node::Scalar(scalar) => Some(scalar.mark()),
             _ => None,
         };
-        let first = node.first().map(|scalar| self.span(scalar));
+        let first = node.first().map(|scalar| scalar.mark());
         // A list item has no key: it is where it begins.
         let key = key.or(first);
         self.found.place(path, Place { key, value });
@@ -82,12 +85,6 @@ impl Shape<'_> {
         self.found
             .add(finding.label(format!("expected {expected}")));
         None
-    }
-
-    fn span(&self, scalar: &Scalar) -> Span {
-        let plain = scalar.plain();
-        self.source
-            .scalar(scalar.line, scalar.column, plain.as_deref())
     }
 }
 

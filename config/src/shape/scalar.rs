@@ -70,14 +70,13 @@ impl Shape<'_> {
         let Plain::Text(text) = &scalar.value else {
             return true;
         };
-        let quoted = self.source.rest(scalar.line, scalar.column);
-        let quoted = quoted.starts_with(['"', '\'']);
-        let Some(meaning) = yaml11::meaning(text).filter(|_| !quoted) else {
+        let meaning = yaml11::meaning(text);
+        let Some(meaning) = meaning.filter(|_| !self.source.quoted(scalar.mark())) else {
             return true;
         };
         let message =
             format!("the {part} `{text}` is {meaning} to YAML 1.1, but a text to YAML 1.2");
-        let finding = Finding::new(Code::Ambiguous, path, message).at(Some(self.span(scalar)));
+        let finding = Finding::new(Code::Ambiguous, path, message).at(Some(scalar.mark()));
         let help = match meaning {
             "a truth value" => "write `true` or `false` for a truth value, or quote the text",
             _ => "quote the text, or write the number without `_` and leading zeros",
@@ -105,8 +104,12 @@ impl Shape<'_> {
                     .help(bare_help(scalar, unit))
             }
             Rejection::OutOfRange => {
+                let most = forms
+                    .iter()
+                    .find_map(|form| kind(form))
+                    .map(|kind| kind.most);
                 Finding::new(Code::OutOfRange, path, format!("`{key}` is out of range"))
-                    .label(label)
+                    .label(most.map_or(label, |most| format!("at most {most}")))
             }
             Rejection::Unreadable => {
                 let message = format!("`{key}` cannot be `{written}`");
@@ -149,7 +152,7 @@ impl Shape<'_> {
                     Plain::Bool(_) | Plain::Float(_) | Plain::Integer(_)
                         if expected == "a text" =>
                     {
-                        finding.help(format!("quote it: \"{written}\""))
+                        finding.help("put it in quotes")
                     }
                     Plain::Text(_) if written.parse::<f64>().is_ok() => {
                         finding.help("write it without quotes")
@@ -163,12 +166,20 @@ impl Shape<'_> {
 }
 
 fn bare_help(scalar: &Scalar, unit: &str) -> String {
-    match &scalar.value {
+    let number = match &scalar.value {
         Plain::Float(share) if unit == "%" && *share <= 1.0 => {
-            format!("write `{:.0}%`", share * 100.0)
+            return format!("write `{:.0}%`", share * 100.0);
         }
-        Plain::Integer(number) => format!("write `{number}{unit}`"),
-        _ => format!("end it with a unit, as in `5{unit}`"),
+        Plain::Integer(number) => Some(*number),
+        Plain::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(bytes) if unit == "B" && bytes > 0 && bytes % 1024 == 0 => {
+            format!("write `{}KiB`", bytes / 1024)
+        }
+        Some(number) => format!("write `{number}{unit}`"),
+        None => format!("end it with a unit, as in `5{unit}`"),
     }
 }
 
@@ -205,11 +216,7 @@ fn worse(before: Option<Rejection>, now: Rejection) -> Option<Rejection> {
 
 /// The value as one form has it; `read` when it came out of a variable.
 fn take(value: &Plain, form: &'static Value, read: bool) -> Result<Value, Rejection> {
-    let kind = form
-        .get(KIND_KEY)
-        .and_then(Value::as_str)
-        .and_then(Kind::named);
-    if let Some(kind) = kind {
+    if let Some(kind) = kind(form) {
         return match value {
             Plain::Text(text) => match kind.check(text) {
                 Ok(()) => Ok(text.as_str().into()),
@@ -268,6 +275,10 @@ fn range(form: &'static Value) -> (Option<i64>, Option<i64>) {
     (bound("minimum"), bound("maximum"))
 }
 
+fn kind(form: &'static Value) -> Option<&'static Kind> {
+    Kind::named(form.get(KIND_KEY)?.as_str()?)
+}
+
 /// What the forms take, in words.
 pub(super) fn expected(forms: &[&'static Value]) -> String {
     let mut text = String::new();
@@ -281,11 +292,7 @@ pub(super) fn expected(forms: &[&'static Value]) -> String {
 }
 
 fn one(form: &'static Value) -> String {
-    let kind = form
-        .get(KIND_KEY)
-        .and_then(Value::as_str)
-        .and_then(Kind::named);
-    if let Some(kind) = kind {
+    if let Some(kind) = kind(form) {
         return kind.expected.to_owned();
     }
     if let Some(words) = schema::words(form) {

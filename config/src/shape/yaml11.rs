@@ -20,8 +20,8 @@ pub(super) fn meaning(text: &str) -> Option<&'static str> {
         return Some("a number");
     }
     let sixties = unsigned.split(':').skip(1).all(|part| {
-        let (head, tail) = part.split_at(part.len().min(2));
-        (1..=2).contains(&head.len()) && tail.is_empty() && digits(head) && head < "60"
+        let value: Option<u8> = part.parse().ok().filter(|_| digits(part));
+        part.len() <= 2 && value.is_some_and(|value| value < 60)
     });
     let first = unsigned.split(':').next().unwrap_or_default();
     (number && unsigned.contains(':') && digits(first) && sixties).then_some("a number to base 60")
@@ -49,6 +49,7 @@ mod tests {
             ("1m30s", None),
             ("2026-01", None),
             ("::1", None),
+            (":\u{2000}", None),
             ("", None),
         ] {
             assert_eq!(meaning(text), expected, "{text}");
