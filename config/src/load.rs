@@ -34,7 +34,7 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Proble
         Ok(text) => parse(&name, text, environment),
         Err(error) => {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = before.split(|byte| *byte == b'\n').count();
             let message = format!("the file is not UTF-8 (line {line})");
             let help = "save it as UTF-8";
             Err(refused(&name, Code::Hostile, message, Some(help)))

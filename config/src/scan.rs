@@ -184,9 +184,11 @@ impl Scan {
     fn quoted(&mut self, chars: &[char], start: usize, quote: char) -> Result<usize, Refusal> {
         let mut at = start + 1;
         while let Some(c) = chars.get(at).copied() {
-            if c == '\\' && quote == '"' {
-                at += 2;
-            } else if c == quote && quote == '\'' && chars.get(at + 1) == Some(&quote) {
+            let escapes = match quote {
+                '"' => c == '\\',
+                _ => c == quote && chars.get(at + 1) == Some(&quote),
+            };
+            if escapes {
                 at += 2;
             } else if c == quote {
                 self.key(chars, start, at + 1)?;

@@ -24,7 +24,7 @@ pub(crate) fn alias<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
         .copied()
 }
 
-/// Our key, and what Envoy, Traefik, HAProxy, nginx, Caddy and agentgateway call it.
+/// Our key, and what Envoy, Traefik, `HAProxy`, nginx, Caddy and agentgateway call it.
 const ALIASES: &[(&str, &[&str])] = &[
     ("access_log", &["accesslog", "access_logs"]),
     ("admin", &["api", "stats", "management"]),

@@ -98,7 +98,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, NoTree> {
     let parsed = seed.deserialize(serde_yaml::Deserializer::from_str(text));
     match (parsed, state.scalar.take()) {
         (Ok(node), _) => Ok(node),
-        (Err(error), Some(value)) => Ok(state.scalar_at(value, &error)),
+        (Err(error), Some(value)) => Ok(scalar_at(value, &error)),
         (Err(error), None) => Err(NoTree {
             hostile: state.hostile.get().or_else(|| {
                 // The parser has a bound of its own on what aliases expand to.
@@ -138,22 +138,6 @@ impl State {
         E::custom(message)
     }
 
-    /// The scalar with the place that its error ends with: ` at line 3 column 7`. Without one it
-    /// is at the very beginning.
-    fn scalar_at(&self, value: Plain, error: &dyn fmt::Display) -> Node {
-        let text = error.to_string();
-        let place = text.rsplit_once(" at line ").and_then(|(_, place)| {
-            let (line, column) = place.split_once(" column ")?;
-            Some((line.parse().ok()?, column.parse().ok()?))
-        });
-        let (line, column) = place.unwrap_or((1, 1));
-        Node::Scalar(Scalar {
-            value,
-            line,
-            column,
-        })
-    }
-
     /// Counts, and turns a rejected scalar back into one.
     fn settle<E: Error>(&self, parsed: Result<Option<Node>, E>) -> Result<Option<Node>, E> {
         self.nodes.set(self.nodes.get() + 1);
@@ -163,12 +147,28 @@ impl State {
         }
         match parsed {
             Err(error) => match self.scalar.take() {
-                Some(value) => Ok(Some(self.scalar_at(value, &error))),
+                Some(value) => Ok(Some(scalar_at(value, &error))),
                 None => Err(error),
             },
             parsed => parsed,
         }
     }
+}
+
+/// The scalar with the place that its error ends with: ` at line 3 column 7`. Without one it
+/// is at the very beginning.
+fn scalar_at(value: Plain, error: &dyn fmt::Display) -> Node {
+    let text = error.to_string();
+    let place = text.rsplit_once(" at line ").and_then(|(_, place)| {
+        let (line, column) = place.split_once(" column ")?;
+        Some((line.parse().ok()?, column.parse().ok()?))
+    });
+    let (line, column) = place.unwrap_or((1, 1));
+    Node::Scalar(Scalar {
+        value,
+        line,
+        column,
+    })
 }
 
 #[derive(Clone, Copy)]

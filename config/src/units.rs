@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 /// A duration: `250ms`, `5s`, `1m30s`, at most 365 days.
@@ -105,10 +105,12 @@ impl Size {
 
 impl Percent {
     pub(crate) fn parse(text: &str) -> Result<Self, NoQuantity> {
-        let digits = text.strip_suffix('%').ok_or(match text.parse::<f64>() {
-            Ok(_) => NoQuantity::Bare,
-            Err(_) => NoQuantity::Unreadable,
-        })?;
+        let Some(digits) = text.strip_suffix('%') else {
+            return Err(match text.parse::<f64>() {
+                Ok(_) => NoQuantity::Bare,
+                Err(_) => NoQuantity::Unreadable,
+            });
+        };
         let (number, "", "") = quantity(digits)? else {
             return Err(NoQuantity::Unreadable);
         };

@@ -132,9 +132,10 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
     if let Some(message) = path_problem(path) {
         return bad(message, "write the path as peers see it, percent-encoded");
     }
-    let bracketed = match host.contains(':') {
-        true => format!("[{host}]"),
-        false => host.clone(),
+    let bracketed = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.clone()
     };
     Ok(PeerUrl {
         authority: match port {
@@ -249,4 +250,92 @@ fn later<T>(message: &'static str, help: &'static str) -> Result<T, BadUrl> {
         message,
         help,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_has_a_host_and_perhaps_a_port_and_a_path() {
+        for (text, host, port, authority, path) in [
+            ("http://a", "a", 80, "a", ""),
+            ("http://a/", "a", 80, "a", ""),
+            (
+                "HTTP://Example.COM:80/mcp/",
+                "example.com",
+                80,
+                "example.com",
+                "/mcp",
+            ),
+            ("http://a_b.c:9001/x/y", "a_b.c", 9001, "a_b.c:9001", "/x/y"),
+            ("http://10.0.0.1:1", "10.0.0.1", 1, "10.0.0.1:1", ""),
+            ("http://[::1]:9001/%41//", "::1", 9001, "[::1]:9001", "/%41"),
+            (
+                "http://[2001:DB8::1]",
+                "2001:db8::1",
+                80,
+                "[2001:db8::1]",
+                "",
+            ),
+        ] {
+            let expected = PeerUrl {
+                host: host.to_owned(),
+                port,
+                authority: authority.to_owned(),
+                path: path.to_owned(),
+            };
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_peer_is_refused() {
+        for (text, code) in [
+            ("", Code::BadValue),
+            ("a", Code::BadValue),
+            ("a:80", Code::BadValue),
+            ("http:a", Code::BadValue),
+            ("http://:80", Code::BadValue),
+            ("http://a:", Code::BadValue),
+            ("http://a:0", Code::BadValue),
+            ("http://a:+80", Code::BadValue),
+            ("http://a b", Code::BadValue),
+            ("http://[::1]a", Code::BadValue),
+            ("http://[fe80::1%25eth0]", Code::BadValue),
+            ("http://a/%zz", Code::BadValue),
+            ("http://a/%+1", Code::BadValue),
+            ("http://a/%2E%2e/b", Code::BadValue),
+            ("http://a/é", Code::BadValue),
+            ("http://a#b", Code::BadValue),
+            ("https://a", Code::NotAvailable),
+            ("unix:/run/a.sock", Code::NotAvailable),
+        ] {
+            assert_eq!(parse(text).map_err(|bad| bad.code), Err(code), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_alone_make_one_group() {
+        let urls = ["http://a:1/mcp", "http://b/mcp"].map(str::to_owned);
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let settings = from_urls(&urls, listen).unwrap();
+        assert_eq!(settings.listeners[0].listen, listen);
+        assert_eq!(settings.groups[0].name, "default");
+        assert_eq!(settings.groups[0].policy, lb::GroupPolicy::default());
+        let peers = settings.groups[0].peers.iter();
+        let peers: Vec<_> = peers.map(|peer| peer.peer.clone()).collect();
+        assert_eq!(peers, [lb::Peer::new("a:1"), lb::Peer::new("b:80")]);
+    }
+
+    #[test]
+    fn urls_that_do_not_go_together_are_refused_at_once() {
+        let urls = ["http://a/x", "http://a/x", "http://b/y", "ftp://c"].map(str::to_owned);
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let problems = from_urls(&urls, listen).unwrap_err();
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        let expected = [Code::DuplicateName, Code::Contradiction, Code::BadValue];
+        assert_eq!(codes, expected);
+        assert!(from_urls(&[], listen).is_err());
+    }
 }

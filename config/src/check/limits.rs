@@ -12,35 +12,36 @@ use crate::units::Size;
 
 pub(super) fn limits(limits: file::Limits, found: &mut Findings) -> Limits {
     let default = Limits::default();
-    let rate = limits
-        .body_min_rate
-        .map_or(default.body_min_rate, |rate| rate.0);
-    let mut time = |key: &str, span, default| {
-        duration(span, default, SHORTEST, &format!("limits.{key}"), found)
-    };
     let checked = Limits {
         connections: limits.connections.unwrap_or(default.connections),
         connections_per_address: limits
             .connections_per_address
             .unwrap_or(default.connections_per_address),
-        head_timeout: time("head_timeout", limits.head_timeout, default.head_timeout),
-        body_idle: time("body_idle", limits.body_idle, default.body_idle),
-        body_min_rate: rate,
-        write_stall: time("write_stall", limits.write_stall, default.write_stall),
-        keep_alive: time("keep_alive", limits.keep_alive, default.keep_alive),
+        body_min_rate: limits
+            .body_min_rate
+            .map_or(default.body_min_rate, |rate| rate.0),
         requests_per_connection: limits
             .requests_per_connection
             .unwrap_or(default.requests_per_connection),
-        head_size: default.head_size,
-        target_size: default.target_size,
         headers: limits.headers.unwrap_or(default.headers),
-        upstream_head_size: default.upstream_head_size,
         interim_responses: limits
             .interim_responses
             .unwrap_or(default.interim_responses),
-        replay_body: default.replay_body,
-        replay_total: default.replay_total,
-        mcp_body: default.mcp_body,
+        ..default
+    };
+    let checked = times(&limits, checked, found);
+    sizes(&limits, checked, found)
+}
+
+fn times(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits {
+    let mut time = |key: &str, span, default| {
+        duration(span, default, SHORTEST, &format!("limits.{key}"), found)
+    };
+    Limits {
+        head_timeout: time("head_timeout", limits.head_timeout, default.head_timeout),
+        body_idle: time("body_idle", limits.body_idle, default.body_idle),
+        write_stall: time("write_stall", limits.write_stall, default.write_stall),
+        keep_alive: time("keep_alive", limits.keep_alive, default.keep_alive),
         // No patience at all is a choice here.
         drain_requests: limits
             .drain_requests
@@ -48,75 +49,94 @@ pub(super) fn limits(limits: file::Limits, found: &mut Findings) -> Limits {
         drain_streams: limits
             .drain_streams
             .map_or(default.drain_streams, |span| span.0),
+        ..default
+    }
+}
+
+fn sizes(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits {
+    let mut size = |key: &str, size, default, least, most| {
+        sized(
+            size,
+            default,
+            (least, most),
+            &format!("limits.{key}"),
+            found,
+        )
     };
-    let mut size = |key: &str, size, default, range| {
-        sized(size, default, range, &format!("limits.{key}"), found)
-    };
+    // hyper reads heads into a buffer that has at least 8 KiB.
+    let head = (8 * KIB, MIB);
     let checked = Limits {
-        // hyper reads heads into a buffer that has at least 8 KiB.
         head_size: size(
             "head_size",
             limits.head_size,
-            checked.head_size,
-            (8 * KIB, MIB),
+            default.head_size,
+            head.0,
+            head.1,
         ),
         target_size: size(
             "target_size",
             limits.target_size,
-            checked.target_size,
-            (256, MIB),
+            default.target_size,
+            256,
+            MIB,
         ),
         upstream_head_size: size(
             "upstream_head_size",
             limits.upstream_head_size,
-            checked.upstream_head_size,
-            (8 * KIB, MIB),
+            default.upstream_head_size,
+            head.0,
+            head.1,
         ),
         replay_body: size(
             "replay_body",
             limits.replay_body,
-            checked.replay_body,
-            (0, 64 * MIB),
+            default.replay_body,
+            0,
+            64 * MIB,
         ),
         replay_total: size(
             "replay_total",
             limits.replay_total,
-            checked.replay_total,
-            (0, usize::MAX),
+            default.replay_total,
+            0,
+            usize::MAX,
         ),
-        mcp_body: size(
-            "mcp_body",
-            limits.mcp_body,
-            checked.mcp_body,
-            (KIB, 64 * MIB),
-        ),
-        ..checked
+        mcp_body: size("mcp_body", limits.mcp_body, default.mcp_body, KIB, 64 * MIB),
+        ..default
     };
-    let mut below = |small: (&str, usize), large: (&str, usize)| {
-        if small.1 > large.1 {
-            let message = format!("`{}` is larger than `{}`", small.0, large.0);
-            let path = format!("limits.{}", small.0);
-            let path = if found.has(&path) {
-                path
-            } else {
-                format!("limits.{}", large.0)
-            };
-            let finding = Finding::new(Code::Contradiction, &path, message);
-            found.add(finding.label(format!(
-                "`{}` is {} bytes, `{}` {} bytes",
-                small.0, small.1, large.0, large.1
-            )));
-        }
-    };
-    below(
+    within(
         ("target_size", checked.target_size),
         ("head_size", checked.head_size),
+        found,
     );
-    below(
+    within(
         ("replay_body", checked.replay_body),
         ("replay_total", checked.replay_total),
+        found,
     );
     checked
+}
+
+/// Reports a part that is larger than the whole.
+fn within(part: (&str, usize), whole: (&str, usize), found: &mut Findings) {
+    if part.1 > whole.1 {
+        let path = format!("limits.{}", part.0);
+        let path = if found.has(&path) {
+            path
+        } else {
+            format!("limits.{}", whole.0)
+        };
+        let message = format!("`{}` is larger than `{}`", part.0, whole.0);
+        let finding = Finding::new(Code::Contradiction, &path, message);
+        let label = format!(
+            "`{}` is {}, `{}` {}",
+            part.0,
+            shown(part.1),
+            whole.0,
+            shown(whole.1)
+        );
+        found.add(finding.label(label));
+    }
 }
 
 fn sized(

@@ -87,13 +87,11 @@ pub(super) fn trusted(blocks: Option<Vec<String>>, found: &mut Findings) -> Vec<
 }
 
 fn block(text: &str) -> Option<Cidr> {
-    match text.split_once('/') {
-        Some((prefix, bits)) => Cidr::new(prefix.parse().ok()?, bits.parse().ok()?),
-        None => {
-            let address: IpAddr = text.parse().ok()?;
-            Cidr::new(address, if address.is_ipv4() { 32 } else { 128 })
-        }
+    if let Some((prefix, bits)) = text.split_once('/') {
+        return Cidr::new(prefix.parse().ok()?, bits.parse().ok()?);
     }
+    let address: IpAddr = text.parse().ok()?;
+    Cidr::new(address, if address.is_ipv4() { 32 } else { 128 })
 }
 
 /// Names as requests have them, lower case and without a port.

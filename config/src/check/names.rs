@@ -66,8 +66,8 @@ pub(super) fn hash_key(text: &str, path: &str, found: &mut Findings) -> Option<H
         ("header", name) if !name.is_empty() => header(name, path, found).map(HashKey::Header),
         ("cookie", name) if !name.is_empty() => Some(HashKey::Cookie(name.to_owned())),
         ("query", name) if !name.is_empty() => Some(HashKey::Query(name.to_owned())),
-        ("mcp", name) if name.len() > "param:".len() && name.starts_with("param:") => {
-            let name = name.trim_start_matches("param:");
+        ("mcp", name) if name.len() > PARAM.len() && name.starts_with(PARAM) => {
+            let name = name.strip_prefix(PARAM).unwrap_or(name);
             header(&format!("mcp-param-{name}"), path, found).map(HashKey::McpParam)
         }
         _ => {
@@ -79,3 +79,6 @@ pub(super) fn hash_key(text: &str, path: &str, found: &mut Findings) -> Option<H
         }
     }
 }
+
+/// Before the name of a parameter that a client mirrors into a header (MCP 2026-07-28).
+const PARAM: &str = "param:";

@@ -137,9 +137,10 @@ fn regions(group: &GroupSettings, at: &str, found: &mut Findings) {
             let message = format!("no peer is in the region `{region}`");
             let finding = Finding::new(Code::Doubtful, &path, message).label("has no effect");
             let words: Vec<String> = known.iter().map(|region| format!("`{region}`")).collect();
-            found.add(match words.is_empty() {
-                true => finding.help("give the peers a `region`"),
-                false => finding.help(format!("the regions of the peers are {}", words.join(", "))),
+            found.add(if words.is_empty() {
+                finding.help("give the peers a `region`")
+            } else {
+                finding.help(format!("the regions of the peers are {}", words.join(", ")))
             });
         }
     }

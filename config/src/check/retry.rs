@@ -18,7 +18,9 @@ pub(super) fn retry(
     let at = format!("{group}.retry");
     let default = RetryPolicy::default();
     let attempts = retry.attempts.unwrap_or(default.attempts);
-    let hard_cap = retry.hard_cap.unwrap_or(default.hard_cap.max(attempts));
+    let hard_cap = retry
+        .hard_cap
+        .unwrap_or_else(|| default.hard_cap.max(attempts));
     if hard_cap < attempts {
         let finding = Finding::new(
             Code::Contradiction,
@@ -64,7 +66,10 @@ fn backoff(backoff: file::Backoff, at: &str, found: &mut Findings) -> Backoff {
     let default = Backoff::default();
     let initial = backoff.initial.map_or(default.initial, |span| span.0);
     // A long first wait alone is meant as it is written.
-    let max = backoff.max.map_or(default.max.max(initial), |span| span.0);
+    let max = match backoff.max {
+        Some(span) => span.0,
+        None => default.max.max(initial),
+    };
     if max < initial {
         let finding = Finding::new(
             Code::Contradiction,

@@ -143,18 +143,20 @@ fn unknown(name: &str, groups: &[GroupSettings], at: &str, found: &mut Findings)
         Some(meant) => finding.label(format!("did you mean `{meant}`?")),
         None => finding.label("no group has this name"),
     };
-    found.add(match words.is_empty() {
-        true => finding,
-        false => finding.help(format!("the groups are {}", words.join(", "))),
+    found.add(if words.is_empty() {
+        finding
+    } else {
+        finding.help(format!("the groups are {}", words.join(", ")))
     });
 }
 
 fn matches(matches: file::Match, route: &str, found: &mut Findings) -> RouteMatch {
     let at = format!("{route}.match");
     let path = matches.path.unwrap_or_else(|| "/".to_owned());
-    let problem = match path.starts_with('/') {
-        false => Some("the path does not begin with `/`"),
-        true => urls::path_problem(&path),
+    let problem = if path.starts_with('/') {
+        urls::path_problem(&path)
+    } else {
+        Some("the path does not begin with `/`")
     };
     if let Some(problem) = problem {
         let finding = Finding::new(Code::BadValue, &format!("{at}.path"), problem);

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_secret_is_hex_or_base64_or_hashed() {
         let bytes: [u8; 32] = std::array::from_fn(|i| u8::try_from(i * 7 % 256).unwrap());
-        let hexed: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        let hexed = bytes.map(|byte| format!("{byte:02X}")).concat();
         assert_eq!(secret_of(&hexed), Some(bytes));
         assert_eq!(secret_of(&STANDARD.encode(bytes)), Some(bytes));
         assert_eq!(secret_of(&URL_SAFE_NO_PAD.encode(bytes)), Some(bytes));

@@ -8,7 +8,7 @@ use super::{Shape, of_type};
 use crate::finding::Finding;
 use crate::problem::Code;
 use crate::source::Mark;
-use crate::tree::Node;
+use crate::tree::{Node, Scalar};
 use crate::{schema, suggest};
 
 impl Shape<'_> {
@@ -26,7 +26,7 @@ impl Shape<'_> {
         let mut values = Map::new();
         let mut complete = true;
         for (key, value) in entries {
-            let span = key.first().map(|scalar| scalar.mark());
+            let mark = key.first().map(Scalar::mark);
             let Some(name) = self.key(key, &keys, path) else {
                 complete = false;
                 continue;
@@ -41,25 +41,25 @@ impl Shape<'_> {
                 let line = first.map_or(0, |first| first.line);
                 self.found.add(
                     finding
-                        .at(span)
+                        .at(mark)
                         .label("delete one of them")
                         .help(format!("the first is on line {line}")),
                 );
                 continue;
             }
-            seen.insert(name.clone(), span);
+            seen.insert(name.clone(), mark);
             let property = properties.and_then(|known| known.get(&name)).or(others);
             let Some(property) = property else {
                 // It may be a key that must be there, under another name.
-                complete &= self.unknown(&name, &at, span, properties);
+                complete &= self.unknown(&name, &at, mark, properties);
                 continue;
             };
             if property.get("x-not-yet").is_some() {
                 complete = false;
-                self.not_yet(&name, &at, span);
+                self.not_yet(&name, &at, mark);
                 continue;
             }
-            if let Some(value) = self.value(value, property, &at, span) {
+            if let Some(value) = self.value(value, property, &at, mark) {
                 values.insert(name, value);
             }
         }
@@ -71,10 +71,10 @@ impl Shape<'_> {
 
     fn key(&mut self, key: &Node, known: &[&str], path: &str) -> Option<String> {
         let Node::Scalar(scalar) = key else {
-            let span = key.first().map(|scalar| scalar.mark());
+            let mark = key.first().map(Scalar::mark);
             let finding = Finding::new(Code::WrongType, path, "a key must be a word");
             self.found
-                .add(finding.at(span).label("this is a list or mapping"));
+                .add(finding.at(mark).label("this is a list or mapping"));
             return None;
         };
         let name = scalar.shown();
@@ -89,12 +89,12 @@ impl Shape<'_> {
         &mut self,
         name: &str,
         at: &str,
-        span: Option<Mark>,
+        mark: Option<Mark>,
         properties: Option<&'static Map<String, Value>>,
     ) -> bool {
         let keys = keys(properties);
         let meant = suggest::alias(name, &keys).or_else(|| suggest::nearest(name, &keys));
-        let finding = Finding::new(Code::UnknownKey, at, format!("unknown key `{name}`")).at(span);
+        let finding = Finding::new(Code::UnknownKey, at, format!("unknown key `{name}`")).at(mark);
         let finding = if name == "<<" {
             finding
                 .label("merge keys are not supported")
@@ -120,9 +120,9 @@ impl Shape<'_> {
         meant.is_none()
     }
 
-    fn not_yet(&mut self, name: &str, at: &str, span: Option<Mark>) {
+    fn not_yet(&mut self, name: &str, at: &str, mark: Option<Mark>) {
         let message = format!("`{name}` is not available yet");
-        let finding = Finding::new(Code::NotAvailable, at, message).at(span);
+        let finding = Finding::new(Code::NotAvailable, at, message).at(mark);
         self.found.add(
             finding
                 .label("known, but this version does not do it")

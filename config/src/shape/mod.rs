@@ -12,7 +12,7 @@ use crate::finding::{Finding, Findings, Place};
 use crate::problem::Code;
 use crate::schema;
 use crate::source::{Mark, Source};
-use crate::tree::Node;
+use crate::tree::{Node, Scalar};
 
 /// The tree against the schema.
 pub(crate) struct Shape<'a> {
@@ -38,7 +38,7 @@ impl Shape<'_> {
             Node::Scalar(scalar) => Some(scalar.mark()),
             _ => None,
         };
-        let first = node.first().map(|scalar| scalar.mark());
+        let first = node.first().map(Scalar::mark);
         // A list item has no key: it is where it begins.
         let key = key.or(first);
         self.found.place(path, Place { key, value });

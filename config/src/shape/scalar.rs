@@ -52,15 +52,14 @@ impl Shape<'_> {
             Some(filled) => Plain::Text(filled.text),
             None => scalar.value.clone(),
         };
-        let mut rejected = None;
+        let mut rejected = Rejection::WrongType;
         for form in forms {
             match take(&value, form, read) {
                 Ok(value) => return Some(value),
-                Err(rejection) => rejected = worse(rejected, rejection),
+                Err(rejection) => rejected = rejected.max(rejection),
             }
         }
-        let rejection = rejected.unwrap_or(Rejection::WrongType);
-        let finding = self.rejected(scalar, rejection, forms, path);
+        let finding = explain(scalar, rejected, forms, path);
         self.found.add(finding);
         None
     }
@@ -84,82 +83,73 @@ impl Shape<'_> {
         self.found.add(finding.help(help));
         false
     }
+}
 
-    fn rejected(
-        &self,
-        scalar: &Scalar,
-        rejection: Rejection,
-        forms: &[&'static Value],
-        path: &str,
-    ) -> Finding {
-        let key = last(path);
-        let expected = expected(forms);
-        // Never the value of a variable: the text as the file has it.
-        let written = scalar.shown();
-        let label = format!("expected {expected}");
-        match rejection {
-            Rejection::Bare(unit) => {
-                Finding::new(Code::BadValue, path, format!("`{key}` has no unit"))
-                    .label(label)
-                    .help(bare_help(scalar, unit))
+/// What is wrong with a value that no form takes.
+fn explain(scalar: &Scalar, rejection: Rejection, forms: &[&'static Value], path: &str) -> Finding {
+    let key = last(path);
+    let expected = expected(forms);
+    // Never the value of a variable: the text as the file has it.
+    let written = scalar.shown();
+    let label = format!("expected {expected}");
+    match rejection {
+        Rejection::Bare(unit) => Finding::new(Code::BadValue, path, format!("`{key}` has no unit"))
+            .label(label)
+            .help(bare_help(scalar, unit)),
+        Rejection::OutOfRange => {
+            let most = forms
+                .iter()
+                .find_map(|form| kind(form))
+                .map(|kind| kind.most);
+            Finding::new(Code::OutOfRange, path, format!("`{key}` is out of range"))
+                .label(most.map_or(label, |most| format!("at most {most}")))
+        }
+        Rejection::Unreadable => {
+            let message = format!("`{key}` cannot be `{written}`");
+            Finding::new(Code::BadValue, path, message).label(label)
+        }
+        Rejection::NoWord => {
+            let finding = Finding::new(
+                Code::BadValue,
+                path,
+                format!("`{key}` cannot be `{written}`"),
+            );
+            let words: Vec<&str> = forms
+                .iter()
+                .filter_map(|form| schema::words(form))
+                .flatten()
+                .collect();
+            match suggest::nearest(&written, &words).or_else(|| synonym(&written, &words)) {
+                Some(word) => finding
+                    .label(format!("did you mean `{word}`?"))
+                    .help(format!("expected {expected}")),
+                None => finding.label(label),
             }
-            Rejection::OutOfRange => {
-                let most = forms
-                    .iter()
-                    .find_map(|form| kind(form))
-                    .map(|kind| kind.most);
-                Finding::new(Code::OutOfRange, path, format!("`{key}` is out of range"))
-                    .label(most.map_or(label, |most| format!("at most {most}")))
-            }
-            Rejection::Unreadable => {
-                let message = format!("`{key}` cannot be `{written}`");
-                Finding::new(Code::BadValue, path, message).label(label)
-            }
-            Rejection::NoWord => {
-                let finding = Finding::new(
-                    Code::BadValue,
-                    path,
-                    format!("`{key}` cannot be `{written}`"),
-                );
-                let words: Vec<&str> = forms
-                    .iter()
-                    .filter_map(|form| schema::words(form))
-                    .flatten()
-                    .collect();
-                match suggest::nearest(&written, &words).or_else(|| synonym(&written, &words)) {
-                    Some(word) => finding
-                        .label(format!("did you mean `{word}`?"))
-                        .help(format!("expected {expected}")),
-                    None => finding.label(label),
+        }
+        Rejection::WrongType => {
+            let is = match scalar.value {
+                Plain::Bool(_) => "a truth value",
+                Plain::Float(_) | Plain::Integer(_) => "a number",
+                Plain::Null | Plain::Text(_) => "a text",
+            };
+            let finding = Finding::new(
+                Code::WrongType,
+                path,
+                format!("`{key}` is {is}, but must be {expected}"),
+            )
+            .label(label);
+            let list = forms
+                .iter()
+                .any(|form| form.get("type").is_some_and(|is| is == "array"));
+            match scalar.value {
+                Plain::Bool(_) | Plain::Float(_) | Plain::Integer(_) if expected == "a text" => {
+                    finding.help("put it in quotes")
                 }
-            }
-            Rejection::WrongType => {
-                let is = match scalar.value {
-                    Plain::Bool(_) => "a truth value",
-                    Plain::Float(_) | Plain::Integer(_) => "a number",
-                    Plain::Null | Plain::Text(_) => "a text",
-                };
-                let finding = Finding::new(
-                    Code::WrongType,
-                    path,
-                    format!("`{key}` is {is}, but must be {expected}"),
-                )
-                .label(label);
-                let list = forms
-                    .iter()
-                    .any(|form| form.get("type").is_some_and(|is| is == "array"));
-                match scalar.value {
-                    Plain::Bool(_) | Plain::Float(_) | Plain::Integer(_)
-                        if expected == "a text" =>
-                    {
-                        finding.help("put it in quotes")
-                    }
-                    Plain::Text(_) if written.parse::<f64>().is_ok() => {
-                        finding.help("write it without quotes")
-                    }
-                    _ if list => finding.help("write it as a list, in `[` and `]`"),
-                    _ => finding,
+                Plain::Text(_) if written.parse::<f64>().is_ok() => {
+                    finding.help("write it without quotes")
                 }
+                _ if list => finding.help("write it as a list, in `[` and `]`"),
+                _ => finding,
             }
         }
     }
@@ -208,10 +198,6 @@ enum Rejection {
     NoWord,
     OutOfRange,
     Bare(&'static str),
-}
-
-fn worse(before: Option<Rejection>, now: Rejection) -> Option<Rejection> {
-    Some(before.map_or(now, |before| before.max(now)))
 }
 
 /// The value as one form has it; `read` when it came out of a variable.
