@@ -61,7 +61,7 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
 ) -> Result<Connection<N::Stream>, Failed> {
     let peer = target.group.peer(index);
     if !bounds.fresh
-        && let Some(connection) = thread.pools.take(peer.number, thread.clock.now())
+        && let Some(connection) = thread.pools.take(peer.number, thread.clock.recent())
     {
         peer.metrics.reused.increment();
         return Ok(connection);

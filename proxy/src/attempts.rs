@@ -95,7 +95,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
 
     /// Tries until a peer's answer can be relayed, or there is nothing more to try.
     pub(crate) async fn run(mut self) -> Result<Committed<N>, Ended> {
-        self.target.group.lb.arrived(self.thread.clock.now());
+        self.target.group.lb.arrived(self.thread.clock.recent());
         loop {
             let turn = self.turn().await;
             self.report_changes();

@@ -46,6 +46,7 @@ impl ClockSource {
             origin: self.origin,
             state: Cell::new(state),
             seeded: self.seeded,
+            recent: Cell::new(Time::ZERO),
         }
     }
 
@@ -61,12 +62,21 @@ pub struct Clock {
     origin: Instant,
     state: Cell<u64>,
     seeded: bool,
+    recent: Cell<Time>,
 }
 
 impl Clock {
     /// The present.
     pub fn now(&self) -> Time {
-        since(self.origin)
+        let now = since(self.origin);
+        self.recent.set(now);
+        now
+    }
+
+    /// What was last read, which costs nothing; no older than a tick (100 ms), since the look over
+    /// the connections reads it each time.
+    pub fn recent(&self) -> Time {
+        self.recent.get()
     }
 
     /// 64 random bits, not for secrets (SplitMix64).

@@ -3,18 +3,17 @@
 //! Ambiguity is refused, never forwarded. The rows are those of the measured table of what hyper
 //! accepts (ARCHITECTURE.md, "What hyper does not check").
 
+use crate::hop::{HopByHop, is_option};
 use crate::settings::Limits;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode, Version};
 
 /// What one pass over a sound request head has found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    /// Fields that end here: `Connection`, `Keep-Alive`, `TE`, `Upgrade` and their like.
-    pub(crate) hop_by_hop: bool,
-    /// `Connection` names further fields.
-    pub(crate) nominated: bool,
+    /// Fields that end here.
+    pub(crate) hop: HopByHop,
     /// `Forwarded`, `X-Forwarded-For`, `-Host` or `-Proto`, or `X-Real-IP`.
     pub(crate) forwarded: bool,
     /// `Via`.
@@ -54,11 +53,13 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
         match name {
             "host" => fields.hosts += 1,
             "connection" => {
-                seen.hop_by_hop = true;
-                seen.nominated |= nominates(value)?;
+                seen.hop.note(name);
+                if nominates(value)? {
+                    seen.hop.nominate();
+                }
             }
             "transfer-encoding" => {
-                seen.hop_by_hop = true;
+                seen.hop.note(name);
                 fields.codings += 1;
                 // RFC 9112 §6.1: a coding that is not understood is 501. hyper decodes the last
                 // `chunked` and would silently lose the others.
@@ -74,14 +75,6 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
                 }
             }
             "content-length" => fields.lengths += 1,
-            "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "upgrade"
-            | "http2-settings"
-            | "proxy-authenticate"
-            | "proxy-authorization" => seen.hop_by_hop = true,
             "expect" => {
                 // RFC 9110 §10.1.1.
                 if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
@@ -101,7 +94,9 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
             "max-forwards" => seen.max_forwards = true,
             "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto"
             | "x-real-ip" => seen.forwarded = true,
-            _ => {}
+            _ => {
+                seen.hop.note(name);
+            }
         }
     }
     fields.check(parts, limits)?;
@@ -232,7 +227,7 @@ fn nominates(value: &HeaderValue) -> Result<bool, Refusal> {
     let mut any = false;
     for token in value.as_bytes().split(|byte| *byte == b',') {
         let token = token.trim_ascii();
-        if token.is_empty() || is_one_of(token, &CONNECTION_OPTIONS) {
+        if is_option(token) {
             continue;
         }
         if is_one_of(token, &PROTECTED) || starts_with(token, b"x-forwarded-") {
@@ -255,17 +250,6 @@ fn starts_with(token: &[u8], prefix: &[u8]) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
-/// Options, and fields that are removed anyway.
-const CONNECTION_OPTIONS: [&str; 7] = [
-    "close",
-    "keep-alive",
-    "te",
-    "upgrade",
-    "http2-settings",
-    "trailer",
-    "proxy-connection",
-];
-
 const PROTECTED: [&str; 12] = [
     "authorization",
     "cache-control",
@@ -279,41 +263,4 @@ const PROTECTED: [&str; 12] = [
     "transfer-encoding",
     "via",
     "x-real-ip",
-];
-
-/// Removes what ends here from a head, `Connection` and the fields it names included.
-pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let lines = headers.get_all(header::CONNECTION).iter();
-    let tokens = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let names = tokens.filter_map(|token| {
-        let token = token.trim_ascii();
-        let plain = is_one_of(token, &CONNECTION_OPTIONS);
-        if plain {
-            None
-        } else {
-            HeaderName::from_bytes(token).ok()
-        }
-    });
-    // Collecting nothing allocates nothing.
-    let names: Vec<HeaderName> = names.collect();
-    for name in names {
-        headers.remove(name);
-    }
-    headers.remove(header::CONNECTION);
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-}
-
-/// RFC 9110 §7.6.1 and what clients still send.
-const HOP_BY_HOP: [&str; 9] = [
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-    "proxy-authenticate",
-    "proxy-authorization",
 ];

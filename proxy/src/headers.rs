@@ -1,6 +1,7 @@
 //! What a proxy changes in the heads that pass it: hop-by-hop fields, `Via`, who forwarded what.
 
-use crate::guard::{Seen, strip_hop_by_hop};
+use crate::guard::Seen;
+use crate::hop::{HopByHop, is_option};
 use crate::session::ConnectionInfo;
 use bytes::{BufMut as _, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -60,9 +61,7 @@ pub(crate) fn forward_request(
     request_id: impl FnOnce() -> HeaderValue,
 ) {
     let headers = &mut parts.headers;
-    if seen.hop_by_hop {
-        strip_hop_by_hop(headers);
-    }
+    seen.hop.strip(headers);
     if seen.expect {
         // The client gets its 100 from us once a peer is ready for the body (RFC 9110 §10.1.1).
         headers.remove(header::EXPECT);
@@ -137,20 +136,12 @@ pub(crate) fn forward_response(
     head: &mut response::Parts,
     identity: &Identity,
 ) -> Result<(), &'static str> {
-    let mut hop_by_hop = false;
+    let mut hop = HopByHop::default();
     let mut via = false;
     let mut lengths = 0;
     let mut coded = false;
     for (name, value) in &head.headers {
         match name.as_str() {
-            "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "upgrade"
-            | "proxy-authenticate"
-            | "proxy-authorization" => hop_by_hop = true,
             "transfer-encoding" => {
                 // hyper takes anything that ends in `chunked`; a coding would be lost.
                 if !value
@@ -160,7 +151,15 @@ pub(crate) fn forward_response(
                 {
                     return Err("a transfer coding that is not `chunked`");
                 }
-                (hop_by_hop, coded) = (true, true);
+                hop.note("transfer-encoding");
+                coded = true;
+            }
+            "connection" => {
+                hop.note("connection");
+                let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+                if tokens.any(|token| !is_option(token.trim_ascii())) {
+                    hop.nominate();
+                }
             }
             "content-length" => {
                 lengths += 1;
@@ -170,7 +169,9 @@ pub(crate) fn forward_response(
                 }
             }
             "via" => via = true,
-            _ => {}
+            other => {
+                hop.note(other);
+            }
         }
     }
     if lengths > 1 {
@@ -179,9 +180,7 @@ pub(crate) fn forward_response(
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err("an upgrade that was not asked for");
     }
-    if hop_by_hop {
-        strip_hop_by_hop(&mut head.headers);
-    }
+    hop.strip(&mut head.headers);
     if lengths > 0 && (coded || head.status == StatusCode::NO_CONTENT) {
         // hyper keeps both (resilience.md 3.1); RFC 9112 §6.3: the coding wins. A 204 has none
         // (RFC 9110 §8.6).

@@ -13,7 +13,10 @@ pub mod group;
 mod guard;
 mod headers;
 pub mod hooks;
+mod hop;
 pub mod mcp;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod metrics;
 pub mod network;
 mod prober;

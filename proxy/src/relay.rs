@@ -174,7 +174,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             None => data,
         };
         if let Some(pace) = &mut self.pace {
-            pace.passed(&data, self.thread.clock.now());
+            pace.passed(&data, self.thread.clock.recent());
         }
         self.transaction.session.report.response_bytes += data.len() as u64;
         data
@@ -240,7 +240,7 @@ fn keep<N: Network, H: Hooks>(
     {
         let settings = &group.settings;
         let number = group.peer(pick.peer()).number;
-        let now = thread.clock.now();
+        let now = thread.clock.recent();
         thread.pools.put(
             number,
             connection,
@@ -277,7 +277,7 @@ impl Pace {
             Some(keepalive) => (keepalive, None),
             None => (bounds.idle, bounds.total),
         };
-        let now = thread.clock.now();
+        let now = thread.clock.recent();
         let first = idle.map(|idle| now + idle).into_iter().chain(total).min()?;
         Some(Self {
             alarm: thread.ticker.alarm(Some(first)),

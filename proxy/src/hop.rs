@@ -1,0 +1,166 @@
+//! Fields that end at the next hop (RFC 9110 §7.6.1).
+
+use http::header::{self, HeaderMap, HeaderName};
+
+/// Which fields of a head end here, as found by the one pass over it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct HopByHop {
+    found: u16,
+    /// `Connection` names further fields.
+    nominates: bool,
+}
+
+impl HopByHop {
+    /// Notes a field, if it is one that ends here.
+    pub(crate) fn note(&mut self, name: &str) -> bool {
+        let place = NAMES.iter().position(|known| *known == name);
+        if let Some(place) = place {
+            self.found |= 1 << place;
+        }
+        place.is_some()
+    }
+
+    /// `Connection` names fields.
+    pub(crate) fn nominate(&mut self) {
+        self.nominates = true;
+    }
+
+    /// Removes what was found.
+    pub(crate) fn strip(self, headers: &mut HeaderMap) {
+        if self.found == 0 {
+            return;
+        }
+        if self.nominates {
+            let lines = headers.get_all(header::CONNECTION).iter();
+            let tokens = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+            let names = tokens.filter_map(|token| nominated(token.trim_ascii()));
+            // They borrow from what is changed next.
+            let names: Vec<HeaderName> = names.collect();
+            for name in names {
+                headers.remove(name);
+            }
+        }
+        for (place, name) in FIELDS.iter().enumerate() {
+            if self.found & 1 << place != 0 {
+                headers.remove(name);
+            }
+        }
+    }
+}
+
+/// The field that a token of `Connection` names; none for options, and for what goes anyway.
+fn nominated(token: &[u8]) -> Option<HeaderName> {
+    let option = is_option(token);
+    if option {
+        None
+    } else {
+        HeaderName::from_bytes(token).ok()
+    }
+}
+
+/// Whether a token of `Connection` is an option of its own, or names what goes anyway.
+pub(crate) fn is_option(token: &[u8]) -> bool {
+    let known = [b"close".as_slice(), b"keep-alive"];
+    let mut known = known
+        .into_iter()
+        .chain(NAMES.iter().map(|name| name.as_bytes()));
+    token.is_empty() || known.any(|known| known.eq_ignore_ascii_case(token))
+}
+
+/// What clients and peers still send, too.
+const NAMES: [&str; 10] = [
+    "connection",
+    "transfer-encoding",
+    "keep-alive",
+    "te",
+    "upgrade",
+    "trailer",
+    "proxy-connection",
+    "http2-settings",
+    "proxy-authenticate",
+    "proxy-authorization",
+];
+
+static FIELDS: [HeaderName; 10] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static("keep-alive"),
+    header::TE,
+    header::UPGRADE,
+    header::TRAILER,
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn strip(lines: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        let mut hop = HopByHop::default();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+            hop.note(name);
+            if *name == "connection" {
+                hop.nominate();
+            }
+        }
+        hop.strip(&mut headers);
+        headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_ends_here_goes_and_the_rest_stays() {
+        for (lines, left) in [
+            (&[("accept", "*/*")][..], &["accept"][..]),
+            (&[("connection", "close"), ("accept", "*/*")], &["accept"]),
+            (
+                &[
+                    ("connection", "x-a, Keep-Alive"),
+                    ("x-a", "1"),
+                    ("keep-alive", "5"),
+                ],
+                &[],
+            ),
+            (
+                &[
+                    ("connection", "x-a"),
+                    ("connection", "x-b"),
+                    ("x-a", "1"),
+                    ("x-b", "2"),
+                ],
+                &[],
+            ),
+            (
+                &[
+                    ("te", "trailers"),
+                    ("upgrade", "h2c"),
+                    ("http2-settings", "AA"),
+                ],
+                &[],
+            ),
+            (&[("transfer-encoding", "chunked"), ("x-b", "2")], &["x-b"]),
+            (
+                &[
+                    ("proxy-authorization", "x"),
+                    ("proxy-connection", "y"),
+                    ("trailer", "z"),
+                ],
+                &[],
+            ),
+        ] {
+            assert_eq!(strip(lines), left, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn both_tables_name_the_same_fields() {
+        for (name, field) in NAMES.iter().zip(&FIELDS) {
+            assert_eq!(name, &field.as_str());
+        }
+    }
+}
