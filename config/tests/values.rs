@@ -1,5 +1,7 @@
 //! What values come to, and what is never shown of them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
