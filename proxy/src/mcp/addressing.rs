@@ -173,6 +173,8 @@ mod tests {
             "localhost:80x",
             "localhost:80:80",
             "user@localhost",
+            "user@a.example.org",
+            "evil.example/.example.org",
             "localhost/x",
             "localhost, evil.example",
             "example.org",

@@ -37,8 +37,6 @@ enum State {
     Start,
     /// The first event has not begun.
     Before,
-    /// As `Before`, after a CR: an LF now belongs to it.
-    BeforeAfterCr,
     /// The `endpoint` event ended with a CR: an LF now belongs to it.
     DoneAfterCr,
     /// The question is answered.
@@ -62,7 +60,7 @@ impl EndpointStage {
                 let rest = chunk.strip_prefix(b"\n").unwrap_or(&chunk);
                 return Step::Pass(chunk.slice_ref(rest));
             }
-            State::Start | State::Before | State::BeforeAfterCr => {}
+            State::Start | State::Before => {}
         }
         self.held.put(chunk);
         let before = self.pass_preamble();
@@ -109,22 +107,13 @@ impl EndpointStage {
                 rest = tail;
             }
         }
-        if self.state == State::BeforeAfterCr && !rest.is_empty() {
-            self.state = State::Before;
-            if let Some(tail) = rest.strip_prefix(b"\n") {
-                passed += 1;
-                rest = tail;
-            }
-        }
+        // An LF after a CR that has gone counts as one more blank line, which changes nothing.
         while let Some(line) = next_line(rest) {
             if !matches!(line.text.first(), None | Some(b':')) {
                 break;
             }
             passed += line.len;
             rest = line.rest;
-            if line.ended_by_cr && rest.is_empty() {
-                self.state = State::BeforeAfterCr;
-            }
         }
         self.held.split_to(passed.min(self.held.len())).freeze()
     }

@@ -200,6 +200,7 @@ mod tests {
             "Bearer resource_metadata=",
             "Bearer resource_metadata=\"https://auth.example/about\"",
             "Bearer realm=\"resource_metadata=/.well-known/oauth-protected-resource\"",
+            "Bearer realm=\"\\\" resource_metadata=/.well-known/oauth-protected-resource\"",
             "Bearer x_resource_metadata=\"/.well-known/oauth-protected-resource\"",
         ] {
             let header = HeaderValue::from_str(text).unwrap();

@@ -207,7 +207,6 @@ impl Event {
                         self.extend(b"\n");
                     }
                     self.extend(value);
-                    self.cut |= cut;
                 }
             }
             // WHATWG HTML §9.2.6: an id with NUL is ignored. An empty one takes the id back, and
@@ -259,5 +258,6 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// notifications whole.
 const DATA_HEAD: usize = 256;
 
-/// How much of a line is kept: the data with its field name, and a byte order mark.
+/// How much of a line is kept: the data with its field name, a byte order mark, and more, so that
+/// a line that does not fit has more data than fits.
 const LINE_HEAD: usize = DATA_HEAD + 16;

@@ -117,6 +117,14 @@ fn only_the_first_event_waits() {
 }
 
 #[test]
+fn a_late_line_feed_belongs_to_the_event() {
+    let crlf = "event: endpoint\r\ndata: /m\r\n\r";
+    let whole = run([crlf.as_bytes(), b"\nx"]);
+    assert_eq!(run([crlf.as_bytes(), b"", b"\nx"]), whole);
+    assert_eq!(whole.0, [&event("/ours")[..], b"x"].concat());
+}
+
+#[test]
 fn what_is_held_is_bounded() {
     let mut stage = EndpointStage::new();
     let (mut held, mut sent) = (0_usize, 0_usize);
@@ -130,8 +138,31 @@ fn what_is_held_is_bounded() {
     assert_eq!(sent + stage.finish().len(), held);
 }
 
-/// Beginnings of streams, with ends of every kind.
+#[test]
+fn a_line_without_end_is_not_held() {
+    let mut stage = EndpointStage::new();
+    let piece = Bytes::from(vec![b'x'; 4000]);
+    assert_eq!(stage.push(piece.clone()), Step::Pass(Bytes::new()));
+    assert_eq!(stage.push(piece), Step::Pass(Bytes::from(vec![b'x'; 8000])));
+}
+
+/// Beginnings of streams, with ends of every kind: an endpoint event, or any lines.
 fn stream() -> impl Strategy<Value = String> {
+    let end = || prop_oneof![Just("\n"), Just("\r\n"), Just("\r")];
+    let preamble = prop_oneof![
+        Just(""),
+        Just("\u{feff}"),
+        Just(": c\r"),
+        Just(": c\r\n\r\n")
+    ];
+    let endpoint =
+        (preamble, end(), end(), end(), lines()).prop_map(|(preamble, one, two, three, rest)| {
+            format!("{preamble}event: endpoint{one}data: /m?s=1{two}{three}{rest}")
+        });
+    prop_oneof![endpoint, lines()]
+}
+
+fn lines() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         Just(""),
         Just("\u{feff}"),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::mcp::fault::{
     Cause, Delivery, Ending, Fault, Position, Primed, reply, resumes_after_error, sse_error_event,
@@ -302,7 +302,7 @@ fn a_resume_after_our_error_is_known() {
         ("1", false),
     ] {
         let headers = HeaderMap::from_iter([(
-            crate::mcp::header::LAST_EVENT_ID.clone(),
+            HeaderName::from_static("last-event-id"),
             HeaderValue::from_static(id),
         )]);
         assert_eq!(resumes_after_error(&headers), expected, "{id}");

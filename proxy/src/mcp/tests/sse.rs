@@ -101,6 +101,9 @@ fn a_response_is_noticed() {
 fn data_may_come_in_lines() {
     let stream = "data: {\"jsonrpc\":\"2.0\",\ndata:\"id\":1,\ndata: \"result\":{}}\n\n";
     assert!(unanswered(&["1"], stream).is_empty());
+    let long = "data: [],\n".repeat(100);
+    let many = format!("data: {{\"id\":1,\"result\":[\n{long}data: []]}}\n\n");
+    assert!(unanswered(&["1"], &many).is_empty());
     let broken = "data: {\"jsonrpc\":\"2\ndata:.0\",\"id\":1,\"result\":{}}\n\n";
     assert_eq!(unanswered(&["1"], broken), ["1"]);
 }
@@ -163,6 +166,7 @@ fn the_position_is_known() {
         ("data: x\r\r", Position::Boundary),
         ("data: x\n", Position::InEvent),
         ("data: x\r", Position::InEvent),
+        ("data: x\r\n", Position::InEvent),
         ("id: 7\n: comment\n", Position::InEvent),
         ("d", Position::InLine),
         ("data: x\n\nda", Position::InLine),
