@@ -1,0 +1,76 @@
+//! What is kept of a request until its line is written.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use proxy::gateway::Entry;
+use proxy::mcp::{Facts, header};
+use proxy::session::End;
+
+/// What is kept of a request until its line is written. Cheap to make: what is large is shared.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) at: SystemTime,
+    pub(super) client: IpAddr,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) version: Version,
+    pub(super) status: Option<u16>,
+    pub(super) bytes: u64,
+    pub(super) took: Duration,
+    pub(super) end: End,
+    pub(super) attempts: usize,
+    pub(super) group: Option<String>,
+    /// The peer of the last attempt.
+    pub(super) peer: Option<String>,
+    pub(super) request_id: Option<HeaderValue>,
+    pub(super) traceparent: Option<HeaderValue>,
+    pub(super) mcp: Option<Mcp>,
+}
+
+/// What is kept of an MCP request.
+#[derive(Clone, Debug)]
+pub(super) struct Mcp {
+    pub(super) method: Option<&'static str>,
+    pub(super) name: Option<String>,
+    /// Whoever knows the id may use it, so only its hash is kept.
+    pub(super) session: Option<u64>,
+}
+
+impl Record {
+    pub(super) fn new(entry: &Entry<'_>) -> Self {
+        let (session, report) = (entry.session, entry.report);
+        let headers = &session.request.headers;
+        let last = report.attempts.last();
+        let peer = entry.group.zip(last);
+        Self {
+            at: SystemTime::now(),
+            client: session.connection.client.ip().to_canonical(),
+            method: session.request.method.clone(),
+            uri: session.request.uri.clone(),
+            version: session.request.version,
+            status: report.status.map(|status| status.as_u16()),
+            bytes: report.response_bytes,
+            took: report.ended.since(session.started),
+            end: report.end,
+            attempts: report.attempts.len(),
+            group: entry.group.map(|group| group.name().to_owned()),
+            peer: peer.map(|(group, attempt)| group.peer_name(attempt.peer).to_owned()),
+            request_id: headers.get("x-request-id").cloned(),
+            traceparent: headers.get("traceparent").cloned(),
+            mcp: entry.mcp.map(|facts| Mcp::new(facts, headers)),
+        }
+    }
+}
+
+impl Mcp {
+    fn new(facts: &Facts, headers: &HeaderMap) -> Self {
+        let session = headers.get(&header::SESSION_ID);
+        Self {
+            method: facts.method.map(proxy::mcp::Method::name),
+            name: facts.name.as_ref().map(|name| name.as_str().to_owned()),
+            session: session.map(|id| lb::hash64(id.as_bytes())),
+        }
+    }
+}

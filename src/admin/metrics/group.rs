@@ -1,0 +1,210 @@
+//! What is counted for groups.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lb::{GroupView, Time};
+use prometheus_client::encoding::DescriptorEncoder;
+use proxy::group::Group;
+
+use super::super::group_status::primary;
+use super::family::{Labels, counters, durations, gauges, number, truth};
+
+pub(super) fn encode(
+    encoder: &mut DescriptorEncoder<'_>,
+    groups: &[Arc<Group>],
+    views: &[GroupView],
+    now: Time,
+) -> fmt::Result {
+    requests(encoder, groups)?;
+    failures(encoder, groups)?;
+    peers(encoder, groups, views)?;
+    tiers(encoder, groups, views, now)
+}
+
+fn requests(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
+    counters(
+        encoder,
+        (
+            "backstay_requests",
+            "Requests that ended, by the class of their status",
+        ),
+        groups.iter().flat_map(|group| {
+            let classes = CLASSES.iter().zip(&group.metrics.responses);
+            classes.map(|(class, count)| (labels(group, "code", class), count.get()))
+        }),
+    )?;
+    durations(
+        encoder,
+        (
+            "backstay_request_duration_seconds",
+            "From the request head to the end of the response",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), &group.metrics.duration)),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_group_requests_active",
+            "Requests in flight now, by group",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), number(group.metrics.active.get()))),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_requests_cancelled",
+            "Requests whose client left before the end",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), group.metrics.cancelled.get())),
+    )
+}
+
+fn failures(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
+    counters(
+        encoder,
+        (
+            "backstay_retries",
+            "Attempts after the first; those after nothing was sent cost no budget",
+        ),
+        groups.iter().flat_map(|group| {
+            let retries = &group.metrics.retries;
+            let kinds = [
+                ("charged", &retries.charged),
+                ("not_sent", &retries.not_sent),
+            ];
+            kinds.map(|(kind, count)| (labels(group, "kind", kind), count.get()))
+        }),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_retries_refused",
+            "Attempts not made, because the budget was spent",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), group.metrics.retries.budget.get())),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_failures",
+            "Requests without a whole answer from a peer, by why",
+        ),
+        groups.iter().flat_map(|group| {
+            let failures = &group.metrics.failures;
+            let reasons = [
+                ("all_open", &failures.all_open),
+                ("cut", &failures.cut),
+                ("no_peer", &failures.no_peer),
+                ("not_sent", &failures.not_sent),
+                ("unknown", &failures.unknown),
+            ];
+            reasons.map(|(reason, count)| (labels(group, "reason", reason), count.get()))
+        }),
+    )
+}
+
+fn peers(
+    encoder: &mut DescriptorEncoder<'_>,
+    groups: &[Arc<Group>],
+    views: &[GroupView],
+) -> fmt::Result {
+    let both = || groups.iter().zip(views);
+    let usable = |view: &GroupView| view.peers.iter().filter(|peer| peer.usable).count();
+    let count = |count: usize| number(count as u64);
+    gauges(
+        encoder,
+        ("backstay_healthy_peers", "Peers that take new requests"),
+        both().map(|(group, view)| (label(group), count(usable(view)))),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_unhealthy_peers",
+            "Peers that take no new requests",
+        ),
+        both().map(|(group, view)| (label(group), count(view.peers.len() - usable(view)))),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_primary",
+            "1 for the peer that is put first, 0 for the others",
+        ),
+        both().flat_map(|(group, view)| {
+            let first = primary(view);
+            let peers = view.peers.iter().enumerate();
+            peers.map(move |(index, peer)| {
+                let is = truth(first == Some(index));
+                (labels(group, "peer", &peer.name), is)
+            })
+        }),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_retry_tokens",
+            "Retries that the budget would allow now",
+        ),
+        both().map(|(group, view)| (label(group), f64::from(view.retry_tokens))),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_panic",
+            "Whether health checks are ignored, because by them no peer is left",
+        ),
+        both().map(|(group, view)| (label(group), truth(view.panic))),
+    )
+}
+
+fn tiers(
+    encoder: &mut DescriptorEncoder<'_>,
+    groups: &[Arc<Group>],
+    views: &[GroupView],
+    now: Time,
+) -> fmt::Result {
+    let both = || groups.iter().zip(views);
+    gauges(
+        encoder,
+        ("backstay_active_tier", "The priority of the tier in use"),
+        both().map(|(group, view)| (label(group), f64::from(view.active))),
+    )?;
+    counters(
+        encoder,
+        ("backstay_failovers", "How often the tier in use changed"),
+        groups
+            .iter()
+            .map(|group| (label(group), group.metrics.failovers.get())),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_seconds_since_failover",
+            "Since a tier last failed; absent when none has",
+        ),
+        both().filter_map(|(group, view)| {
+            let since = now.since(view.last_failover?);
+            Some((label(group), since.as_secs_f64()))
+        }),
+    )
+}
+
+fn label(group: &Group) -> Labels<'_> {
+    vec![("group", group.name())]
+}
+
+fn labels<'a>(group: &'a Group, name: &'static str, value: &'a str) -> Labels<'a> {
+    vec![("group", group.name()), (name, value)]
+}
+
+/// By the hundreds of the status; the first is for requests that ended without one.
+const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
