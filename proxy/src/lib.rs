@@ -11,6 +11,7 @@ mod forward;
 pub mod gateway;
 pub mod group;
 mod guard;
+pub mod guide;
 mod headers;
 pub mod hooks;
 mod hop;

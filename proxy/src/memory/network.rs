@@ -1,0 +1,321 @@
+//! Hosts, names, listening and connecting.
+
+use super::host::{Connecting, Host, Power};
+use super::link::{Cut, Link, Side};
+use super::listener::{Backlog, MemoryListener};
+use super::stream::MemoryStream;
+use crate::network::Network;
+use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+/// A network inside this process, as one of its hosts sees it. Clones share the network.
+#[derive(Clone, Debug)]
+pub struct MemoryNetwork {
+    /// Where connections made through this handle come from.
+    source: IpAddr,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// Which way bytes flow, as seen from a host that accepted a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flow {
+    /// From the host to the one that connected.
+    FromHost,
+    /// To the host.
+    ToHost,
+}
+
+#[derive(Debug)]
+struct Shared {
+    hosts: BTreeMap<IpAddr, Host>,
+    listening: BTreeMap<SocketAddr, Backlog>,
+    names: BTreeMap<String, Vec<IpAddr>>,
+    next_port: u16,
+    buffer: usize,
+    /// The generator of the fragments; none: bytes move in one piece.
+    fragments: Option<u64>,
+}
+
+impl MemoryNetwork {
+    /// An empty network, seen from the host `source`.
+    pub fn new(source: IpAddr) -> Self {
+        let shared = Shared {
+            hosts: BTreeMap::new(),
+            listening: BTreeMap::new(),
+            names: BTreeMap::new(),
+            next_port: FIRST_PORT,
+            buffer: BUFFER,
+            fragments: None,
+        };
+        Self {
+            source,
+            shared: Arc::new(Mutex::new(shared)),
+        }
+    }
+
+    /// The same network, seen from another host.
+    #[must_use]
+    pub fn seen_from(&self, source: IpAddr) -> Self {
+        Self {
+            source,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Bytes that fit into each direction of the connections to come; 64 KiB at first.
+    pub fn set_buffer(&self, bytes: usize) {
+        self.lock().buffer = bytes.max(1);
+    }
+
+    /// From now on reads and writes on new connections move pieces whose lengths `seed` decides.
+    pub fn set_fragments(&self, seed: u64) {
+        // The generator of a connection stands still at zero.
+        self.lock().fragments = Some(seed | 1);
+    }
+
+    /// Gives a host a name.
+    pub fn set_name(&self, name: &str, addresses: &[IpAddr]) {
+        let mut shared = self.lock();
+        shared.names.insert(name.to_owned(), addresses.to_vec());
+    }
+
+    /// Decides what happens to those who connect to a host.
+    pub fn set_connecting(&self, host: IpAddr, connecting: Connecting) {
+        self.lock().host(host).connecting = connecting;
+    }
+
+    /// Cuts the next connection to a host after `bytes` flowed that way; called again, the one
+    /// after it.
+    pub fn cut_next(&self, host: IpAddr, flow: Flow, bytes: u64, cut: Cut) {
+        let mut shared = self.lock();
+        shared.host(host).cuts.push_back((flow, bytes, cut));
+    }
+
+    /// Stops the processes of a host as `SIGSTOP` does: connections to it are still made, and
+    /// bytes fill its buffers, but none are read and none are written.
+    pub fn freeze(&self, host: IpAddr) {
+        self.set_power(host, Power::Frozen);
+    }
+
+    /// Lets a frozen host go on.
+    pub fn thaw(&self, host: IpAddr) {
+        self.set_power(host, Power::On);
+    }
+
+    /// Ends the processes of a host: its connections are reset, and who connects is refused.
+    pub fn kill(&self, host: IpAddr) {
+        self.set_power(host, Power::Off);
+    }
+
+    /// Lets a killed host be connected to again; its listeners are still there.
+    pub fn restart(&self, host: IpAddr) {
+        self.set_power(host, Power::On);
+    }
+
+    /// Resets every connection of a host, which runs on.
+    pub fn reset_all(&self, host: IpAddr) {
+        let links = self.lock().host(host).links();
+        for (link, side) in links {
+            link.reset(side);
+        }
+    }
+
+    /// How often somebody tried to connect to a host.
+    pub fn connects(&self, host: IpAddr) -> u64 {
+        self.lock().host(host).connects
+    }
+
+    /// How many connections a host has, those that only the other end still holds included.
+    pub fn connections(&self, host: IpAddr) -> usize {
+        self.lock().host(host).links().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_power(&self, host: IpAddr, power: Power) {
+        let mut shared = self.lock();
+        let entry = shared.host(host);
+        entry.power = power;
+        let links = entry.links();
+        let mut acceptors = Vec::new();
+        let mut dead = Vec::new();
+        for (address, backlog) in &mut shared.listening {
+            if address.ip() == host {
+                acceptors.extend(backlog.acceptor.take());
+                if power == Power::Off {
+                    dead.extend(backlog.waiting.drain(..));
+                }
+            }
+        }
+        // Waking and dropping may come back here: only without the lock.
+        drop(shared);
+        for (link, side) in links {
+            match power {
+                Power::On => link.set_frozen(side, false),
+                Power::Frozen => link.set_frozen(side, true),
+                Power::Off => {
+                    link.set_frozen(side, false);
+                    link.reset(side);
+                }
+            }
+        }
+        drop(dead);
+        acceptors.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn unbind(&self, address: SocketAddr) {
+        let backlog = self.lock().listening.remove(&address);
+        drop(backlog);
+    }
+
+    /// Makes a connection to a host that accepts.
+    fn link(&self, address: SocketAddr) -> io::Result<MemoryStream> {
+        let mut shared = self.lock();
+        if shared.host(address.ip()).power == Power::Off || !shared.listening.contains_key(&address)
+        {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let port = shared.take_port();
+        let fragments = shared.next_fragments();
+        let link = Link::new(shared.buffer, fragments);
+        for (ip, side) in [
+            (self.source, Side::Connected),
+            (address.ip(), Side::Accepted),
+        ] {
+            let host = shared.host(ip);
+            host.attach(&link, side);
+            link.set_frozen(side, host.power == Power::Frozen);
+        }
+        if let Some((flow, bytes, cut)) = shared.host(address.ip()).cuts.pop_front() {
+            let side = match flow {
+                Flow::FromHost => Side::Accepted,
+                Flow::ToHost => Side::Connected,
+            };
+            link.cut_after(side, bytes, cut);
+        }
+        let client = MemoryStream::new(Arc::clone(&link), Side::Connected);
+        let acceptor = shared.listening.get_mut(&address).and_then(|backlog| {
+            let server = MemoryStream::new(link, Side::Accepted);
+            let source = SocketAddr::new(self.source, port);
+            backlog.waiting.push_back((server, source));
+            backlog.acceptor.take()
+        });
+        drop(shared);
+        acceptor.into_iter().for_each(Waker::wake);
+        Ok(client)
+    }
+}
+
+impl Shared {
+    fn host(&mut self, host: IpAddr) -> &mut Host {
+        self.hosts.entry(host).or_default()
+    }
+
+    fn take_port(&mut self) -> u16 {
+        let port = self.next_port;
+        self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
+        port
+    }
+
+    fn next_fragments(&mut self) -> Option<u64> {
+        let state = self.fragments.as_mut()?;
+        // A Weyl step and a mixer, so that the generators of two connections do not resemble.
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*state ^ (*state >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        Some((mixed ^ (mixed >> 32)) | 1)
+    }
+}
+
+impl Network for MemoryNetwork {
+    type Stream = MemoryStream;
+    type Parcel = MemoryStream;
+    type Listener = MemoryListener;
+    type Socket = MemoryListener;
+
+    fn bind(&self, mut address: SocketAddr) -> io::Result<Self::Socket> {
+        let mut shared = self.lock();
+        if address.port() == 0 {
+            address.set_port(shared.take_port());
+        }
+        if shared.listening.contains_key(&address) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        shared.listening.insert(address, Backlog::default());
+        drop(shared);
+        Ok(MemoryListener {
+            network: self.clone(),
+            address,
+        })
+    }
+
+    fn local_address(&self, socket: &Self::Socket) -> io::Result<SocketAddr> {
+        Ok(socket.address)
+    }
+
+    fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener> {
+        Ok(socket)
+    }
+
+    async fn accept(&self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)> {
+        poll_fn(|cx| {
+            let mut shared = self.lock();
+            let power = shared.host(listener.address.ip()).power;
+            let Some(backlog) = shared.listening.get_mut(&listener.address) else {
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+            };
+            if power != Power::Frozen
+                && let Some(accepted) = backlog.waiting.pop_front()
+            {
+                return Poll::Ready(Ok(accepted));
+            }
+            backlog.acceptor = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn pack(&self, stream: Self::Stream) -> io::Result<Self::Parcel> {
+        Ok(stream)
+    }
+
+    fn unpack(&self, parcel: Self::Parcel) -> io::Result<Self::Stream> {
+        Ok(parcel)
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
+        let connecting = {
+            let mut shared = self.lock();
+            let host = shared.host(address.ip());
+            host.connects += 1;
+            host.connecting
+        };
+        match connecting {
+            Connecting::Accept => {}
+            Connecting::Delay(delay) => tokio::time::sleep(delay).await,
+            Connecting::Exhaust => return Err(io::Error::from_raw_os_error(EMFILE)),
+            Connecting::Hang => pending().await,
+            Connecting::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+        self.link(address)
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let found = self.lock().names.get(host).cloned();
+        let addresses = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let addresses = addresses.into_iter();
+        Ok(addresses.map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+}
+
+/// Where the system takes the ports of its own from (RFC 6335 §6).
+const FIRST_PORT: u16 = 49_152;
+/// As much as a socket buffers on a good day; tests of stuck readers set less.
+const BUFFER: usize = 64 * 1024;
+/// The same number on Linux, macOS and the BSDs.
+const EMFILE: i32 = 24;

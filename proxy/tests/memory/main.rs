@@ -1,0 +1,8 @@
+//! The proxy over an in-memory network, in virtual time: no ports, no sleeps, no Internet.
+
+#[cfg(test)]
+mod failover;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,23 @@
+//! Scripted peers, strict clients, and the proxy between them.
+
+mod client;
+mod hooks;
+mod ledger;
+mod peer;
+mod reply;
+mod rng;
+mod runtime;
+mod script;
+mod wire;
+mod world;
+
+pub(crate) use client::{Ask, CLIENT, Client, chunk, chunked};
+pub(crate) use hooks::{Logged, Spy, Watch, Wish, reply};
+pub(crate) use ledger::{Entry, Ledger};
+pub(crate) use peer::Peer;
+pub(crate) use reply::Reply;
+pub(crate) use rng::Rng;
+pub(crate) use runtime::{run, settle};
+pub(crate) use script::{Answer, End, Form, Script, Step};
+pub(crate) use wire::{Broken, Framing, Head, Wire};
+pub(crate) use world::{PROXY, Plan, World};

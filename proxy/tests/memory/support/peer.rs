@@ -1,0 +1,270 @@
+//! A scripted HTTP/1.1 peer on plain bytes.
+
+use super::ledger::Ledger;
+use super::script::{Answer, End, Form, Script, Step};
+use super::wire::{Broken, Framing, Wire};
+use proxy::memory::MemoryNetwork;
+use proxy::network::Network as _;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+/// A scripted peer. Clones are the same peer.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) number: usize,
+    pub(crate) address: SocketAddr,
+    scripts: Rc<RefCell<VecDeque<Script>>>,
+    usual: Rc<RefCell<Box<dyn FnMut(usize) -> Script>>>,
+    ledger: Ledger,
+}
+
+impl Peer {
+    /// A peer that listens, and answers 200 with its own number.
+    pub(crate) fn start(
+        network: &MemoryNetwork,
+        number: usize,
+        ledger: &Ledger,
+        connections: &Rc<Cell<u64>>,
+    ) -> Self {
+        let ip = [10, 0, 0, u8::try_from(number + 1).unwrap()];
+        let address = SocketAddr::from((ip, 80));
+        let peer = Self {
+            number,
+            address,
+            scripts: Rc::default(),
+            usual: Rc::new(RefCell::new(Box::new(|_| {
+                Script::answer(Answer::new(200, "hello"))
+            }))),
+            ledger: ledger.clone(),
+        };
+        let network = network.seen_from(address.ip());
+        let socket = network.bind(address).unwrap();
+        let listener = network.listen(socket).unwrap();
+        let (accepting, connections) = (peer.clone(), Rc::clone(connections));
+        tokio::task::spawn_local(async move {
+            loop {
+                let (stream, _) = network.accept(&listener).await.unwrap();
+                connections.set(connections.get() + 1);
+                let (peer, connection) = (accepting.clone(), connections.get());
+                tokio::task::spawn_local(peer.serve(Wire::new(stream), connection));
+            }
+        });
+        peer
+    }
+
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.address.ip()
+    }
+
+    /// What it does with the next request that has no script yet.
+    pub(crate) fn next(&self, script: Script) -> &Self {
+        self.scripts.borrow_mut().push_back(script);
+        self
+    }
+
+    /// What it does with all requests that have no script; it is given the ledger's entry.
+    pub(crate) fn usually(&self, usual: impl FnMut(usize) -> Script + 'static) {
+        *self.usual.borrow_mut() = Box::new(usual);
+    }
+
+    pub(crate) fn always(&self, script: Script) {
+        self.usually(move |_| script.clone());
+    }
+
+    async fn serve(self, mut wire: Wire, connection: u64) {
+        while wire.first_byte().await.is_ok() {
+            let entry = self.ledger.begin(self.number, connection);
+            let scripted = self.scripts.borrow_mut().pop_front();
+            let script = scripted.unwrap_or_else(|| (self.usual.borrow_mut())(entry));
+            let mut exchange = Exchange {
+                peer: &self,
+                wire,
+                entry,
+                framing: None,
+                read: 0,
+            };
+            if exchange.play(script).await != Ok(Next::Keep) {
+                return;
+            }
+            wire = exchange.wire;
+        }
+    }
+}
+
+/// One request and its answer.
+struct Exchange<'a> {
+    peer: &'a Peer,
+    wire: Wire,
+    entry: usize,
+    framing: Option<Framing>,
+    read: u64,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Next {
+    Keep,
+    Close,
+    Reset,
+}
+
+impl From<End> for Next {
+    fn from(end: End) -> Self {
+        match end {
+            End::Close => Self::Close,
+            End::Reset => Self::Reset,
+        }
+    }
+}
+
+impl Exchange<'_> {
+    async fn play(&mut self, script: Script) -> Result<Next, Broken> {
+        for step in script.0 {
+            match step {
+                Step::Head => self.head().await?,
+                Step::Body => self.body().await?,
+                Step::Some(bytes) => self.some(bytes).await?,
+                Step::Write(bytes) => self.write(&bytes).await?,
+                Step::Answer(answer) => match self.answer(&answer).await? {
+                    Next::Keep => {}
+                    Next::Close => return Ok(Next::Close),
+                    Next::Reset => return self.reset(),
+                },
+                Step::Echo => self.echo().await?,
+                Step::Wait(wait) => tokio::time::sleep(wait).await,
+                Step::Close => return Ok(Next::Close),
+                Step::Hang => self.hang().await,
+                Step::Reset => return self.reset(),
+            }
+        }
+        let ledger = self.peer.ledger.clone();
+        let complete = ledger.entry(self.entry).complete;
+        Ok(if complete { Next::Keep } else { Next::Close })
+    }
+
+    fn reset(&mut self) -> Result<Next, Broken> {
+        self.wire.stream.cut_after(0, proxy::memory::Cut::Reset);
+        Ok(Next::Reset)
+    }
+
+    /// Until the other end has gone.
+    async fn hang(&mut self) {
+        while self.wire.some(usize::MAX).await.is_ok() {}
+    }
+
+    async fn head(&mut self) -> Result<(), Broken> {
+        let head = self.wire.head().await?;
+        let framing = head.framing(Framing::None)?;
+        self.framing = Some(framing);
+        let mut entry = self.peer.ledger.entry(self.entry);
+        entry.head = Some(head);
+        entry.complete = matches!(framing, Framing::None | Framing::Length(0));
+        Ok(())
+    }
+
+    async fn framing(&mut self) -> Result<Framing, Broken> {
+        if self.framing.is_none() {
+            self.head().await?;
+        }
+        Ok(self.framing.unwrap())
+    }
+
+    async fn body(&mut self) -> Result<(), Broken> {
+        let framing = match self.framing().await? {
+            Framing::Length(length) => Framing::Length(length - self.read),
+            other => other,
+        };
+        let (ledger, entry) = (self.peer.ledger.clone(), self.entry);
+        let note = |piece: &[u8]| ledger.entry(entry).body.extend_from_slice(piece);
+        self.wire.body(framing, note).await?;
+        ledger.entry(entry).complete = true;
+        Ok(())
+    }
+
+    async fn some(&mut self, bytes: usize) -> Result<(), Broken> {
+        let Framing::Length(length) = self.framing().await? else {
+            return Err(Broken::Malformed("only bodies with a length".to_owned()));
+        };
+        let target = (self.read + bytes as u64).min(length);
+        while self.read < target {
+            let left = usize::try_from(target - self.read).unwrap();
+            let piece = self.wire.some(left).await?;
+            self.read += piece.len() as u64;
+            let mut entry = self.peer.ledger.entry(self.entry);
+            entry.body.extend_from_slice(&piece);
+            entry.complete = self.read == length;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        self.wire.write(bytes).await.map_err(|_| Broken::Reset)
+    }
+
+    async fn answer(&mut self, answer: &Answer) -> Result<Next, Broken> {
+        let mut answer = answer.clone();
+        for (name, value) in [("x-peer", self.peer.number), ("x-answer", self.entry)] {
+            answer.fields.push((name.to_owned(), value.to_string()));
+        }
+        self.peer.ledger.entry(self.entry).answered = Some(answer.status);
+        let head_only = self.peer.ledger.entry(self.entry).method() == Some("HEAD");
+        let mut bytes = answer.head();
+        if !head_only {
+            for at in 0..answer.pieces.len() {
+                if let Some((after, end)) = answer.cut
+                    && after == at
+                {
+                    self.write(&bytes).await?;
+                    return Ok(end.into());
+                }
+                if at > 0 && !answer.pace.is_zero() {
+                    self.write(&bytes).await?;
+                    bytes.clear();
+                    tokio::time::sleep(answer.pace).await;
+                }
+                bytes.extend(answer.piece(at));
+            }
+            if let Some((_, end)) = answer.cut {
+                self.write(&bytes).await?;
+                return Ok(end.into());
+            }
+            bytes.extend(answer.end());
+        }
+        // Noted first: nobody may have the whole answer before the ledger says that it is whole.
+        self.peer.ledger.entry(self.entry).answer_whole = true;
+        self.write(&bytes).await?;
+        Ok(if answer.form == Form::Close {
+            Next::Close
+        } else {
+            Next::Keep
+        })
+    }
+
+    /// For bodies in chunks.
+    async fn echo(&mut self) -> Result<(), Broken> {
+        self.framing().await?;
+        let answer = Answer::new(200, "").form(Form::Chunked);
+        self.peer.ledger.entry(self.entry).answered = Some(200);
+        self.write(&answer.head()).await?;
+        while let Some(size) = self.wire.chunk_size().await? {
+            let mut piece = Vec::new();
+            let framing = Framing::Length(size);
+            self.wire
+                .body(framing, |bytes| piece.extend_from_slice(bytes))
+                .await?;
+            // The end of the line after the chunk.
+            let mut end = Vec::new();
+            self.wire
+                .body(Framing::Length(2), |bytes| end.extend_from_slice(bytes))
+                .await?;
+            self.write(&super::client::chunk(&piece)).await?;
+        }
+        self.wire.body(Framing::Length(2), |_| {}).await?;
+        let mut entry = self.peer.ledger.entry(self.entry);
+        entry.complete = true;
+        entry.answer_whole = true;
+        drop(entry);
+        self.write(&answer.end()).await
+    }
+}

@@ -1,0 +1,152 @@
+//! What a peer does with one request.
+
+use super::client::{chunk, chunked};
+use std::time::Duration;
+
+/// What a peer does with one request, step by step. Steps that follow the last one a peer may
+/// survive (`Close`, `Hang`, `Reset`) are not reached; without them it waits for the next request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script(pub Vec<Step>);
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Reads the head.
+    Head,
+    /// Reads the head, if that was not done, and the whole body.
+    Body,
+    /// Reads at least so many bytes of the body.
+    Some(usize),
+    /// Writes exactly these bytes; the status is noted in the ledger.
+    Write(Vec<u8>),
+    /// Writes an answer, or what of it `HEAD` leaves.
+    Answer(Answer),
+    /// Answers 200 in chunks, each as its bytes come in.
+    Echo,
+    Wait(Duration),
+    /// Closes in order.
+    Close,
+    /// Reads on and answers nothing, until the other end has gone.
+    Hang,
+    Reset,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) pieces: Vec<Vec<u8>>,
+    pub(crate) form: Form,
+    /// Between two pieces.
+    pub(crate) pace: Duration,
+    /// Ends after so many pieces, and with them the connection.
+    pub(crate) cut: Option<(usize, End)>,
+}
+
+/// How the end of an answer is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Form {
+    Length,
+    Chunked,
+    Close,
+    /// No body and no length.
+    Bare,
+}
+
+/// How an answer is cut.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    Close,
+    Reset,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            fields: Vec::new(),
+            pieces: vec![body.into()],
+            form: Form::Length,
+            pace: Duration::ZERO,
+            cut: None,
+        }
+    }
+
+    pub(crate) fn pieces(self, pieces: &[&[u8]], form: Form, pace: Duration) -> Self {
+        Self {
+            pieces: pieces.iter().map(|piece| piece.to_vec()).collect(),
+            form,
+            pace,
+            ..self
+        }
+    }
+
+    pub(crate) fn form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    pub(crate) fn field(mut self, name: &str, value: &str) -> Self {
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn cut(self, after: usize, end: End) -> Self {
+        Self {
+            cut: Some((after, end)),
+            ..self
+        }
+    }
+
+    /// Its head on the wire.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let mut text = format!("HTTP/1.1 {} Status\r\n", self.status);
+        for (name, value) in &self.fields {
+            text += &format!("{name}: {value}\r\n");
+        }
+        match self.form {
+            Form::Length => {
+                let length: usize = self.pieces.iter().map(Vec::len).sum();
+                text += &format!("content-length: {length}\r\n");
+            }
+            Form::Chunked => text += "transfer-encoding: chunked\r\n",
+            Form::Close => text += "connection: close\r\n",
+            Form::Bare => {}
+        }
+        text += "\r\n";
+        text.into_bytes()
+    }
+
+    /// A piece of its body on the wire.
+    pub(crate) fn piece(&self, at: usize) -> Vec<u8> {
+        match self.form {
+            Form::Chunked => chunk(&self.pieces[at]),
+            Form::Length | Form::Close => self.pieces[at].clone(),
+            Form::Bare => Vec::new(),
+        }
+    }
+
+    /// What follows the last piece.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        match self.form {
+            Form::Chunked => chunked(std::iter::empty()),
+            Form::Length | Form::Close | Form::Bare => Vec::new(),
+        }
+    }
+}
+
+impl Script {
+    /// Reads the whole request, then answers.
+    pub(crate) fn answer(answer: Answer) -> Self {
+        Self(vec![Step::Body, Step::Answer(answer)])
+    }
+
+    pub(crate) fn status(status: u16) -> Self {
+        Self::answer(Answer::new(status, format!("status {status}")))
+    }
+
+    /// Reads the whole request, then does as told.
+    pub(crate) fn then(step: Step) -> Self {
+        Self(vec![Step::Body, step])
+    }
+}
