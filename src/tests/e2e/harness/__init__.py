@@ -1,0 +1,1 @@
+"""What the end-to-end suites share: installation, processes, the proxy, recorders and comparison."""

@@ -1,0 +1,90 @@
+"""The proxy under test: writes a configuration, starts the binary, and reads its admin listener."""
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+
+from harness.process import Failure, Process
+
+_started = []
+
+
+class Proxy:
+    """One running proxy with one listener and an admin listener."""
+
+    def __init__(self, suite, name, peers, **group):
+        # JSON is YAML, so the file needs no YAML writer.
+        config = {
+            "listeners": [{"listen": "127.0.0.1:0"}],
+            "admin": {"listen": "127.0.0.1:0"},
+            "groups": [{"name": name, "peers": peers, **group}],
+        }
+        path = suite.work / f"{name}.yaml"
+        path.write_text(json.dumps(config, indent=2))
+        argv = [suite.binary, "run", "-c", path, "--log-level", "info"]
+        # The state directory keeps the session keys: each run has its own.
+        environment = {"STATE_DIRECTORY": str(suite.work / f"{name}.state")}
+        (suite.work / f"{name}.state").mkdir(exist_ok=True)
+        self.process = Process(argv, suite.work / f"{name}.log", env=environment)
+        _started.append(self)
+        traffic, admin = self._addresses()
+        self.address, self.url, self.admin = traffic, f"http://{traffic}", f"http://{admin}"
+
+    def _addresses(self):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            seen = re.findall(r"listening.*?address\W+?(127\.0\.0\.1:\d+)", self.log())
+            if len(set(seen)) >= 2:
+                return self._told_apart(list(dict.fromkeys(seen)))
+            if self.process.child.poll() is not None:
+                break
+            time.sleep(0.01)
+        raise Failure(f"the proxy does not listen: {self.process.tail(20)}")
+
+    @staticmethod
+    def _told_apart(addresses):
+        """Which of the two answers as the admin listener."""
+        for admin in addresses:
+            try:
+                answer = urllib.request.urlopen(f"http://{admin}/livez", timeout=5)
+            except (urllib.error.URLError, OSError):
+                continue
+            if answer.status == 200:
+                return next(each for each in addresses if each != admin), admin
+        raise Failure(f"none of {addresses} answers /livez")
+
+    def log(self):
+        """Everything it logged."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.process.tail(100_000))
+
+    def get(self, path):
+        """The text of a page of the admin listener, whatever its status."""
+        try:
+            return urllib.request.urlopen(self.admin + path, timeout=5).read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def metrics(self):
+        """All samples: name with labels, and value."""
+        samples = {}
+        for line in self.get("/metrics").splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
+
+    def stop(self):
+        """Terminate it; it has to leave with 0, and by itself."""
+        _started.remove(self)
+        code = self.process.stop(seconds=10)
+        if code != 0:
+            raise Failure(f"the proxy ended with {code} on SIGTERM: {self.process.tail(5)}")
+
+
+def forget_all():
+    """The proxies of a suite that failed, for their logs; none of them is remembered after that."""
+    left = list(_started)
+    _started.clear()
+    return left

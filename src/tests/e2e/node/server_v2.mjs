@@ -1,0 +1,108 @@
+// An MCP server on the TypeScript SDK 2.x: the modern era, and the legacy era without sessions, on one URL.
+
+import { appendFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { parseArgs } from 'node:util';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import {
+  McpServer,
+  ResourceTemplate,
+  acceptedContent,
+  completable,
+  createMcpHandler,
+  inputRequired,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+
+const { values: options } = parseArgs({
+  options: {
+    port: { type: 'string' },
+    ledger: { type: 'string', default: '/dev/null' },
+    transport: { type: 'string', default: 'sse-answers' },
+  },
+});
+const text = (text) => ({ content: [{ type: 'text', text }] });
+const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const readOnly = { readOnlyHint: true };
+
+function registerTools(server) {
+  const echo = { description: 'Say it again.', inputSchema: z.object({ text: z.string() }), annotations: readOnly };
+  server.registerTool('echo', echo, async (args) => text(args.text));
+  const sleep = {
+    description: 'Answer later.',
+    inputSchema: z.object({ milliseconds: z.number() }),
+    annotations: readOnly,
+  };
+  server.registerTool('sleep', sleep, async (args) => {
+    await later(args.milliseconds);
+    return text(`slept ${args.milliseconds}`);
+  });
+  const count = { description: 'Write the call into the ledger.', inputSchema: z.object({ call: z.string() }) };
+  server.registerTool('count', count, async (args) => {
+    appendFileSync(options.ledger, `${args.call}\n`);
+    return text(args.call);
+  });
+  const steps = {
+    description: 'Report progress n times.',
+    inputSchema: z.object({ n: z.number() }),
+    annotations: readOnly,
+  };
+  server.registerTool('steps', steps, async (args, ctx) => {
+    const progressToken = ctx.mcpReq._meta?.progressToken;
+    for (let step = 1; step <= args.n && progressToken !== undefined; step++) {
+      const params = { progressToken, progress: step, total: args.n, message: `step ${step}` };
+      await ctx.mcpReq.notify({ method: 'notifications/progress', params });
+      await later(10);
+    }
+    return text(`${args.n} steps`);
+  });
+  const ask = { description: 'Ask the client for a sample and for input, by the result.' };
+  server.registerTool('ask', ask, async (ctx) => {
+    const colour = acceptedContent(ctx.mcpReq.inputResponses, 'colour');
+    if (colour === undefined) {
+      const messages = [{ role: 'user', content: { type: 'text', text: 'what now?' } }];
+      const requestedSchema = z.object({ colour: z.string() });
+      return inputRequired({
+        inputRequests: {
+          sample: inputRequired.createMessage({ messages, maxTokens: 10 }),
+          colour: inputRequired.elicit({ message: 'which colour?', requestedSchema }),
+        },
+      });
+    }
+    return text(`${ctx.mcpReq.inputResponses.sample.content.text}, ${colour.colour}`);
+  });
+  const announce = { description: 'Publish every kind of change to the listeners.' };
+  server.registerTool('announce', announce, async () => {
+    handler.notify.toolsChanged();
+    handler.notify.resourcesChanged();
+    handler.notify.promptsChanged();
+    handler.notify.resourceUpdated('memo://note');
+    return text('announced');
+  });
+  server.registerTool('fail', { description: 'Answer with an error of the tool.' }, async () => {
+    throw new Error('as asked');
+  });
+}
+
+function buildServer() {
+  const listChanged = true;
+  const capabilities = { logging: {}, resources: { subscribe: true, listChanged }, tools: { listChanged } };
+  const server = new McpServer({ name: 'fixture', version: '2' }, { capabilities, instructions: 'A server for tests.' });
+  registerTools(server);
+  const memo = (uri, text) => ({ contents: [{ uri: uri.href, mimeType: 'text/plain', text }] });
+  server.registerResource('note', 'memo://note', {}, async (uri) => memo(uri, 'remember the milk'));
+  const template = new ResourceTemplate('memo://notes/{name}', { list: undefined });
+  server.registerResource('notes', template, {}, async (uri, { name }) => memo(uri, `note ${name}`));
+  const names = completable(z.string(), (value) => ['ada', 'alan', 'grace'].filter((name) => name.startsWith(value)));
+  server.registerPrompt('greet', { description: 'Greet someone.', argsSchema: z.object({ name: names }) }, ({ name }) => ({
+    messages: [{ role: 'user', content: { type: 'text', text: `Say hello to ${name}.` } }],
+  }));
+  return server;
+}
+
+const handler = createMcpHandler(buildServer, { responseMode: options.transport === 'json-answers' ? 'json' : 'auto' });
+const node = toNodeHandler(handler);
+createServer((req, res) => (req.url === '/mcp' ? node(req, res) : res.writeHead(404).end())).listen(
+  Number(options.port),
+  '127.0.0.1',
+);

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""End-to-end suites with servers and clients that others wrote; see the suites for what each of them shows."""
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent
+sys.path.insert(0, str(SOURCE))
+sys.dont_write_bytecode = True
+
+from harness.install import install  # noqa: E402
+from harness.process import kill_all  # noqa: E402
+from harness.proxy import forget_all  # noqa: E402
+from harness.suite import Suite  # noqa: E402
+
+SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
+
+
+def run(name, installed, binary):
+    """One suite from start to end; what it counted."""
+    started = time.monotonic()
+    suite = Suite(name, installed, SOURCE, binary)
+    with suite.check("runs to its end"):
+        importlib.import_module(f"suites.{name}").run(suite)
+    left = forget_all()
+    kill_all()
+    if suite.failed:
+        for proxy in left:
+            print(f"  the end of {proxy.process.log}:\n{proxy.process.tail(25)}")
+    seconds = time.monotonic() - started
+    print(f"{name}: {suite.passed} passed, {len(suite.failed)} failed ({seconds:.0f} s)", flush=True)
+    return suite.passed, len(suite.failed)
+
+
+def main():
+    """All suites, or the named ones."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--binary", type=Path, default=SOURCE.parents[2] / "target" / "release" / "backstay")
+    arguments.add_argument("--only", action="append", choices=SUITES)
+    options = arguments.parse_args()
+    binary = options.binary.resolve()
+    if not binary.exists():
+        raise SystemExit(f"{binary} does not exist; build it with `cargo build --release`")
+    installed = install()
+    try:
+        counts = [run(name, installed, binary) for name in options.only or SUITES]
+    finally:
+        kill_all()
+    passed, failed = map(sum, zip(*counts, strict=True))
+    print(f"{passed} passed, {failed} failed")
+    raise SystemExit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The suites; each has a `run(suite)` that reports its checks."""

@@ -1,0 +1,27 @@
+"""HTTP+SSE of 2024-11-05: equal through the proxy with one peer, and no session fails with three."""
+
+from harness.catalogue import CLIENTS, LEGACY_SSE
+from harness.proxy import Proxy
+from harness.recorder import Recorders
+from suites.pairs import run_client
+from suites.three_peers import sessions
+
+SPEAKERS = ("python-v1", "python-v2", "typescript-v1", "typescript-v2")
+
+
+def run(suite):
+    """The four clients that still speak it."""
+    clients = [client for client in CLIENTS if client.name in SPEAKERS]
+    recorders = Recorders()
+    peers = [LEGACY_SSE.start(suite) for _ in range(3)]
+    named = [{"name": f"peer-{number}", "url": peer.ready().url} for number, peer in enumerate(peers)]
+    one, three = Proxy(suite, "sse-one", named[:1]), Proxy(suite, "sse-three", named)
+    for client in clients:
+        run_client(suite, client, [(LEGACY_SSE, peers[0].address, one.address)], recorders)
+    for client in clients:
+        with suite.check(f"{client.name} over three"):
+            sessions(suite, client, LEGACY_SSE, three)
+    for proxy in (one, three):
+        with suite.check(f"{proxy.process.log.stem} leaves with 0"):
+            proxy.stop()
+    recorders.close()
