@@ -47,7 +47,8 @@ fn a_token_is_no_session_id_and_the_reverse() {
     let payload = sealed::Payload {
         peer: "eu".to_owned(),
         upstream: "u".to_owned(),
-        issued_at: 0,
+        // Read as a target, this time is the length of what follows it.
+        issued_at: 10 << 56,
         replay: None,
     };
     let id = sealed::seal(&ring(), &payload, "g", None, NONCE)
