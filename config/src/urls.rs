@@ -303,6 +303,7 @@ mod tests {
             ("http://a b", Code::BadValue),
             ("http://[::1]a", Code::BadValue),
             ("http://[fe80::1%25eth0]", Code::BadValue),
+            ("http://u@a", Code::BadValue),
             ("http://a/%zz", Code::BadValue),
             ("http://a/%+1", Code::BadValue),
             ("http://a/%2E%2e/b", Code::BadValue),
