@@ -76,6 +76,19 @@ pub struct PeerSettings {
     pub url: PeerUrl,
 }
 
+impl PeerSettings {
+    /// A peer of priority 1 and weight 1 at an address.
+    pub fn at(name: impl Into<String>, address: std::net::SocketAddr) -> Self {
+        let url = PeerUrl {
+            host: address.ip().to_string(),
+            port: address.port(),
+            authority: address.to_string(),
+            path: String::new(),
+        };
+        Self { peer: lb::Peer::new(name), url }
+    }
+}
+
 /// Where a peer is. Cleartext HTTP/1.1 for now.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PeerUrl {
