@@ -74,7 +74,8 @@ pub(crate) fn up_to(ceiling: Duration, entropy: u64) -> Duration {
     Duration::from_micros(below(entropy, micros.saturating_add(1)))
 }
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use super::*;
 

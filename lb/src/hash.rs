@@ -63,7 +63,8 @@ const STEP: u64 = 0xa076_1d64_78bd_642f;
 /// As `STEP`, but different, so that a last block differs from an inner one.
 const LAST: u64 = 0xe703_7ed1_a0b4_28db;
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use super::*;
 

@@ -73,7 +73,8 @@ impl Tried {
 /// More than the hard cap of attempts that anyone configures.
 const INLINE: usize = 8;
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use super::*;
 

@@ -12,7 +12,8 @@
 
 mod machine;
 mod tally;
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
 use std::time::Duration;

@@ -3,10 +3,11 @@
 //! A sliding window of ten seconds: each request adds its share, each second adds a little, each
 //! charged retry takes one, and what is ten seconds old is forgotten, deposits and charges alike.
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
-use crate::sync::{AtomicI64, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crate::time::Time;
 
 /// How many charged retries a group may make.
@@ -40,6 +41,8 @@ pub(crate) struct Budget {
     slots: [AtomicI64; SECONDS],
     /// The last second that was begun; `NONE` before the first.
     second: AtomicU64,
+    /// Whether a thread is beginning a second.
+    turning: AtomicBool,
     per_request: i64,
     per_second: i64,
     reserve: i64,
@@ -60,6 +63,7 @@ impl Budget {
             balance: AtomicI64::new(reserve),
             slots: std::array::from_fn(|_| AtomicI64::new(0)),
             second: AtomicU64::new(NONE),
+            turning: AtomicBool::new(false),
             // A percent of a token is ten thousandths.
             per_request: i64::from(policy.percent) * TOKEN / 100,
             per_second: i64::from(policy.per_second) * TOKEN,
@@ -116,30 +120,31 @@ impl Budget {
         self.balance.fetch_add(tokens, Ordering::Relaxed);
     }
 
-    /// Begins the seconds that have passed since the last call. One thread wins each turn; what
-    /// others add meanwhile lands in the old slot or in the new one, and is counted once.
+    /// Begins the seconds that have passed since the last call. One thread does; meanwhile the
+    /// others go on in the second before, whose slot is not touched. Only after a silence of the
+    /// whole window may what they add be forgotten with it.
     fn turn(&self, now: Time) {
         let relaxed = Ordering::Relaxed;
         let second = now.as_micros() / SECOND;
+        let last = self.second.load(Ordering::Acquire);
+        if (second <= last && last != NONE) || self.turning.swap(true, Ordering::Acquire) {
+            return;
+        }
         let last = self.second.load(relaxed);
-        if last == NONE {
-            // What came before the group earned nothing. The loser of this race began too.
-            let _ = self.second.compare_exchange(NONE, second, relaxed, relaxed);
-            return;
-        }
-        if second <= last
-            || self
-                .second
-                .compare_exchange(last, second, relaxed, relaxed)
-                .is_err()
-        {
-            return;
-        }
-        let first = (last + 1).max((second + 1).saturating_sub(SECONDS as u64));
+        // What came before the first second that the group sees earned nothing.
+        let first = if last == NONE {
+            second + 1
+        } else {
+            (last + 1).max((second + 1).saturating_sub(SECONDS as u64))
+        };
         for begun in first..=second {
             let expired = self.slot(begun).swap(self.per_second, relaxed);
             self.balance.fetch_add(self.per_second - expired, relaxed);
         }
+        if last == NONE || second > last {
+            self.second.store(second, Ordering::Release);
+        }
+        self.turning.store(false, Ordering::Release);
     }
 
     fn slot(&self, second: u64) -> &AtomicI64 {

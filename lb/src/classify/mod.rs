@@ -2,7 +2,8 @@
 //!
 //! Retry, breaker, passive health and statistics all read its answer, so they cannot disagree.
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
 use std::time::Duration;

@@ -15,7 +15,8 @@ mod report;
 mod retry;
 mod search;
 pub(crate) mod slot;
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 mod view;
 

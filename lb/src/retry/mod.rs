@@ -1,7 +1,8 @@
 //! Whether to try again: the policy, and the decision.
 
 mod decide;
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
 use std::time::Duration;

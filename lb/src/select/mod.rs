@@ -9,7 +9,8 @@ mod gate;
 mod pool;
 mod rendezvous;
 mod ring;
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
 pub(crate) use gate::{Gate, WHOLE, ramped};

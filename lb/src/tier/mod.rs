@@ -1,6 +1,7 @@
 //! Which tier is active: failover at once, failback with hold-down and damping.
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
 use std::time::Duration;

@@ -138,7 +138,9 @@ fn letter(peer: PeerIndex) -> char {
 
 fn tried(peers: &[u16]) -> Tried {
     let mut tried = Tried::new();
-    peers.iter().for_each(|peer| tried.insert(PeerIndex(*peer)));
+    for peer in peers {
+        tried.insert(PeerIndex(*peer));
+    }
     tried
 }
 

@@ -145,54 +145,62 @@ fn numbers_out_of_range_are_named() {
         &mut policy.retry.backoff
     }
     let rows: [(&str, Break); 19] = [
-        ("min_healthy", |policy| policy.min_healthy = 0),
-        ("bounded_load", |policy| policy.bounded_load = Some(99)),
+        ("min_healthy", |policy| {
+            policy.min_healthy = 0;
+        }),
+        ("bounded_load", |policy| {
+            policy.bounded_load = Some(99);
+        }),
         ("health.unhealthy_threshold", |policy| {
-            policy.health.unhealthy_threshold = 0
+            policy.health.unhealthy_threshold = 0;
         }),
         ("health.healthy_threshold", |policy| {
-            policy.health.healthy_threshold = 0
+            policy.health.healthy_threshold = 0;
         }),
-        ("retry.attempts", |policy| retry(policy).attempts = 0),
-        ("retry.hard_cap", |policy| retry(policy).hard_cap = 2),
+        ("retry.attempts", |policy| {
+            retry(policy).attempts = 0;
+        }),
+        ("retry.hard_cap", |policy| {
+            retry(policy).hard_cap = 2;
+        }),
         ("retry.budget.percent", |policy| {
-            retry(policy).budget.percent = 1_001
+            retry(policy).budget.percent = 1_001;
         }),
         ("retry.backoff.multiplier", |policy| {
-            backoff(policy).multiplier = 0.5
+            backoff(policy).multiplier = 0.5;
         }),
         ("retry.backoff.multiplier", |policy| {
-            backoff(policy).multiplier = f64::NAN
+            backoff(policy).multiplier = f64::NAN;
         }),
         ("retry.backoff.multiplier", |policy| {
-            backoff(policy).multiplier = f64::INFINITY
+            backoff(policy).multiplier = f64::INFINITY;
         }),
         ("breaker.failure_threshold", |policy| {
-            breaker(policy).failure_threshold = 0
+            breaker(policy).failure_threshold = 0;
         }),
         ("breaker.connect_failure_threshold", |policy| {
             breaker(policy).connect_failure_threshold = 0;
         }),
         ("breaker.failure_rate_percent", |policy| {
-            breaker(policy).failure_rate_percent = 0
+            breaker(policy).failure_rate_percent = 0;
         }),
         ("breaker.failure_rate_percent", |policy| {
-            breaker(policy).failure_rate_percent = 101
+            breaker(policy).failure_rate_percent = 101;
         }),
         ("breaker.half_open_probes", |policy| {
-            breaker(policy).half_open_probes = 0
+            breaker(policy).half_open_probes = 0;
         }),
         ("breaker.success_threshold", |policy| {
-            breaker(policy).success_threshold = 0
+            breaker(policy).success_threshold = 0;
         }),
         ("breaker.window", |policy| {
-            breaker(policy).window = Duration::ZERO
+            breaker(policy).window = Duration::ZERO;
         }),
         ("breaker.open_for", |policy| {
-            breaker(policy).open_for = Duration::ZERO
+            breaker(policy).open_for = Duration::ZERO;
         }),
         ("breaker.probe_lease", |policy| {
-            breaker(policy).probe_lease = Duration::ZERO
+            breaker(policy).probe_lease = Duration::ZERO;
         }),
     ];
     for (field, change) in rows {
