@@ -5,4 +5,6 @@ mod failover;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod support;
