@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -21,6 +22,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Serve without a file: one group of the given servers
     Proxy(Proxy),
+    /// Three MCP servers, the proxy, a caller and a kill: failover before your eyes
+    #[cfg(feature = "demo")]
+    Demo(Demo),
     /// Check a file: exit 0, or 1 with every problem
     Check(Check),
     /// Groups and peers of a running proxy: exit 0, 3 not reachable, 4 degraded, 5 no usable peer
@@ -59,6 +63,20 @@ pub(crate) struct Proxy {
     /// Where `/livez`, `/readyz`, `/metrics` and the admin API are; a loopback address
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Arguments of `demo`.
+#[cfg(feature = "demo")]
+#[derive(clap::Args, Debug)]
+pub(crate) struct Demo {
+    /// End by itself after this time, as in 15s
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) length: Option<Duration>,
+    /// Print lines instead of a live picture
+    #[arg(long)]
+    pub(crate) plain: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -164,6 +182,24 @@ impl From<config::LogFormat> for LogFormat {
     }
 }
 
+/// A whole number of `ms`, `s`, `m` or `h`.
+#[cfg(feature = "demo")]
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.strip_prefix(digits).unwrap_or_default();
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("a number and one of ms, s, m, h, as in 15s".to_owned()),
+    };
+    let count: u32 = digits
+        .parse()
+        .map_err(|_| "a whole number before the unit, as in 15s".to_owned())?;
+    Ok(Duration::from_millis(u64::from(count) * millis))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +208,25 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[cfg(feature = "demo")]
+    #[test]
+    fn durations_carry_units() {
+        let rows = [
+            ("15s", Ok(15_000)),
+            ("250ms", Ok(250)),
+            ("2m", Ok(120_000)),
+            ("1h", Ok(3_600_000)),
+            ("15", Err(())),
+            ("s", Err(())),
+            ("1.5s", Err(())),
+            ("-1s", Err(())),
+            ("5d", Err(())),
+        ];
+        for (text, expected) in rows {
+            let millis = duration(text).map(|d| d.as_millis()).map_err(drop);
+            assert_eq!(millis, expected, "{text}");
+        }
     }
 }

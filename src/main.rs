@@ -2,7 +2,7 @@
 //!
 //! `main` reads the arguments, runs the verb, prints an error with its causes once, and turns it
 //! into the exit code. `serve` puts the proxy together from `config` and `proxy`; `admin` is the
-//! listener for operators and their monitoring.
+//! listener for operators and their monitoring; `demo` is all of it with servers and a caller.
 //! Requests never pass through code of this crate, except for the line of the access log.
 
 mod access_log;
@@ -10,6 +10,8 @@ mod admin;
 mod args;
 mod check;
 mod completions;
+#[cfg(feature = "demo")]
+mod demo;
 mod descriptors;
 mod error;
 mod logs;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
     let ended = match args.command {
         Command::Run(run) => run::run(&run),
         Command::Proxy(proxy) => run::proxy(&proxy),
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo::demo(&demo),
         Command::Check(check) => check::check(&check),
         Command::Status(status) => status::status(&status),
         Command::Schema => schema::print(),

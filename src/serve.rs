@@ -37,7 +37,8 @@ pub(crate) struct Serving {
     /// The clock of its groups.
     pub(crate) clock: ClockSource,
     running: Running,
-    admin: Vec<SocketAddr>,
+    /// Where operators connect.
+    pub(crate) admin: Vec<SocketAddr>,
     access_log: Option<Writer>,
 }
 

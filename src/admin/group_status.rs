@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::rfc3339::rfc3339;
 
 /// All groups.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct GroupList {
     /// In the order of the configuration.
     pub(crate) groups: Vec<GroupStatus>,
@@ -18,7 +18,7 @@ pub(crate) struct GroupList {
 }
 
 /// One group at one moment.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct GroupStatus {
     /// Its name.
     pub(crate) name: String,
@@ -51,7 +51,7 @@ pub(crate) struct GroupStatus {
 }
 
 /// One peer at one moment.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct PeerStatus {
     /// Its name.
     pub(crate) name: String,
@@ -82,7 +82,7 @@ pub(crate) struct PeerStatus {
 }
 
 /// A breaker at one moment.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct BreakerStatus {
     /// `closed`, `open` or `half_open`.
     pub(crate) state: String,

@@ -37,13 +37,6 @@ impl Entry {
         entry
     }
 
-    /// The text of a field; none if it is not there or no text.
-    #[cfg(any(test, feature = "demo"))]
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.fields.iter().find(|(field, _)| *field == name)?;
-        value.as_str()
-    }
-
     fn add(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(event)) => self.event = event,

@@ -22,6 +22,9 @@ use crate::args::{Common, LogFormat, LogLevel};
 /// The target of events that are logged at every level: whoever starts the program waits for them.
 pub(crate) const READY: &str = "ready";
 
+/// The library of the demonstration's servers, which tells of every request: only for finding faults.
+const SERVERS: &str = "rmcp";
+
 /// What is logged, and how.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct LogSettings {
@@ -68,9 +71,15 @@ pub(crate) fn start_into(level: LogLevel, sink: impl Fn(&Entry) + Send + Sync + 
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
+    let servers = if level > LevelFilter::INFO {
+        level
+    } else {
+        LevelFilter::OFF
+    };
     let targets = Targets::new()
         .with_default(level)
-        .with_target(READY, LevelFilter::INFO.max(level));
+        .with_target(READY, LevelFilter::INFO.max(level))
+        .with_target(SERVERS, servers);
     let layer = Lines { sink }.with_filter(targets);
     let subscriber = tracing_subscriber::registry().with(layer);
     drop(tracing::subscriber::set_global_default(subscriber));
