@@ -151,6 +151,7 @@ impl<N: Network, H: Hooks> Server<N, H> {
                     tasks.push(tokio::task::spawn_local(arrive_loop(
                         thread, registry, arrivals,
                     )));
+                    Vec::new()
                 }))
             })?);
         }
@@ -213,7 +214,7 @@ impl<N: Network, H: Hooks> Server<N, H> {
                 tasks.push(tokio::task::spawn_local(accepting));
             }
             drop(door);
-            prober::start(&thread, &groups);
+            prober::start(&thread, &groups)
         })
         .await
     }
@@ -304,10 +305,11 @@ struct Seat<N: Network, H: Hooks> {
 type Tasks = Vec<tokio::task::JoinHandle<()>>;
 
 impl<N: Network, H: Hooks> Seat<N, H> {
-    /// Serves until told to stop. `begin` starts what brings clients; its tasks end with it.
+    /// Serves until told to stop. `begin` starts what brings clients, whose tasks end when it is
+    /// told, and returns what goes on until the last request has ended.
     async fn serve(
         mut self,
-        begin: impl FnOnce(Rc<Thread<N, H>>, Rc<Registry>, &mut Tasks),
+        begin: impl FnOnce(Rc<Thread<N, H>>, Rc<Registry>, &mut Tasks) -> Tasks,
     ) -> io::Result<()> {
         let clock = Rc::new(self.clock.clock(self.number));
         let thread = Rc::new(Thread {
@@ -323,7 +325,7 @@ impl<N: Network, H: Hooks> Seat<N, H> {
         let ticking = tokio::task::spawn_local(async move { ticker.run(|| clock.now()).await });
         let looking = tokio::task::spawn_local(look(Rc::clone(&thread), Rc::clone(&registry)));
         let mut coming = Vec::new();
-        begin(Rc::clone(&thread), Rc::clone(&registry), &mut coming);
+        let lasting = begin(Rc::clone(&thread), Rc::clone(&registry), &mut coming);
         // An error means that nobody can stop us any more: then we serve for ever.
         let told = self
             .stage
@@ -338,8 +340,9 @@ impl<N: Network, H: Hooks> Seat<N, H> {
         }
         drain(self.stage, &thread.shared.limits, &registry).await;
         thread.pools.clear();
-        ticking.abort();
-        looking.abort();
+        for task in lasting.into_iter().chain([ticking, looking]) {
+            task.abort();
+        }
         Ok(())
     }
 }

@@ -15,9 +15,14 @@ use lb::{PeerIndex, Probed};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
-/// Probes every peer of the groups, each in a task of its own, as long as the thread lives.
-pub(crate) fn start<N: Network, H: Hooks>(thread: &Rc<Thread<N, H>>, groups: &[Arc<Group>]) {
+/// Probes every peer of the groups, each in a task of its own, for ever.
+pub(crate) fn start<N: Network, H: Hooks>(
+    thread: &Rc<Thread<N, H>>,
+    groups: &[Arc<Group>],
+) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
     for group in groups {
         if group.settings.health_check.probe == Some(Probe::None) {
             continue;
@@ -27,9 +32,11 @@ pub(crate) fn start<N: Network, H: Hooks>(thread: &Rc<Thread<N, H>>, groups: &[A
                 break;
             };
             let (thread, group) = (Rc::clone(thread), Arc::clone(group));
-            tokio::task::spawn_local(watch(thread, group, PeerIndex(index)));
+            let watching = watch(thread, group, PeerIndex(index));
+            tasks.push(tokio::task::spawn_local(watching));
         }
     }
+    tasks
 }
 
 /// Probes one peer, for ever.

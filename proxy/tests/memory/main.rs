@@ -1,10 +1,14 @@
 //! The proxy over an in-memory network, in virtual time: no ports, no sleeps, no Internet.
 
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod support;
