@@ -54,10 +54,19 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         group: None,
         metrics: Arc::clone(&thread.shared.metrics),
     };
-    match answer(thread, &mut transaction, seen).await {
+    let answered = answer(thread, &mut transaction, seen).await;
+    let unread = !transaction.session.upload.is_ended();
+    let mut response = match answered {
         Ok(committed) => relay(thread, transaction, committed),
         Err(reply) => own(transaction, reply),
+    };
+    if unread {
+        // hyper closes a connection whose request it could not read to its end: a client that is
+        // not told sends its next request into a reset (RFC 9112 §9.3, §9.6).
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
+    response
 }
 
 /// The head is sound, and has not been here before.
