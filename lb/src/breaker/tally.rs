@@ -128,12 +128,11 @@ impl Tally {
     }
 }
 
-/// The number of the slice of time that `now` is in, in 32 bits; never zero, which marks a bucket
-/// without outcomes.
+/// The number of the slice of time that `now` is in, in 32 bits.
 fn slice(policy: &BreakerPolicy, now: Time) -> u64 {
     let window = u64::try_from(policy.window.as_micros()).unwrap_or(u64::MAX);
     let length = (window / BUCKETS as u64).max(1);
-    (now.as_micros() / length + 1) & LOW
+    (now.as_micros() / length) & LOW
 }
 
 #[expect(

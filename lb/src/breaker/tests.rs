@@ -494,6 +494,26 @@ fn the_rate_forgets_what_is_older_than_its_window() {
 }
 
 #[test]
+fn the_rate_works_at_any_time_and_over_any_window() {
+    for secs in [1, 3_600, 1_000_000] {
+        let policy = BreakerPolicy {
+            window: Duration::from_secs(secs),
+            ..policy()
+        };
+        for start in [0, 9, 86_400_000, 4_000_000_000_000] {
+            let step = secs * 95;
+            let tally = Tally::new();
+            for row in 0..19 {
+                let now = at(start + row % 10 * step);
+                assert_eq!(tally.record(RATE, &policy, now), None);
+            }
+            let last = tally.record(RATE, &policy, at(start + 9 * step));
+            assert_eq!(last, Some(Trip::Rate), "{secs} s at {start} ms");
+        }
+    }
+}
+
+#[test]
 fn a_reset_forgets_all() {
     let tally = count(
         &policy(),

@@ -194,6 +194,9 @@ fn weighted_turns_are_exact_and_interleaved() {
     assert_eq!(order(&[7, 7]), [0, 1]);
     assert_eq!(order(&[5, 1, 1]), [0, 1, 0, 0, 0, 2, 0]);
     assert_eq!(order(&[2, 4, 6]), [2, 1, 0, 2, 1, 2]);
+    // Peers of one weight take turns within it.
+    assert_eq!(order(&[2, 2, 1, 1]), [0, 2, 1, 0, 3, 1]);
+    assert_eq!(order(&[3, 1, 3, 1]), [0, 1, 2, 0, 2, 0, 3, 2]);
     let long = order(&[50, 30, 20]);
     assert_eq!(long.len(), 10);
     // Nobody waits much longer than its share says.
