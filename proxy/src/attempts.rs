@@ -40,6 +40,8 @@ pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
     total: Option<Time>,
     /// A peer's answer that was to be better by another attempt.
     last: Option<Reply>,
+    /// The last failure of an attempt that may have reached its peer.
+    reached: Option<AttemptError>,
 }
 
 /// A peer's answer that goes downstream.
@@ -90,6 +92,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             same_peer: None,
             total,
             last: None,
+            reached: None,
         }
     }
 
@@ -107,6 +110,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 // After exhausted retries the client gets the last answer, if there was one
                 // (haproxy/haproxy#439).
                 Turn::End(Ended::Error(error)) => {
+                    let error = honest(error, self.reached);
                     return Err(self.last.map_or(Ended::Error(error), Ended::Reply));
                 }
                 Turn::End(ended) => return Err(ended),
@@ -313,7 +317,24 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         wait: Duration,
         next: Next,
     ) -> Turn<N> {
-        self.last = whole(answer).await.or(self.last.take());
+        let reused = answer.connection.is_reused();
+        match whole(answer).await {
+            Some(reply) => self.last = Some(reply),
+            None if self.last.is_some() => {}
+            None => {
+                self.reached = Some(AttemptError {
+                    phase: Phase::Body,
+                    failure: Failure {
+                        cause: Cause::BodyAborted,
+                        sent: Sent::Full,
+                        received: Received::Head,
+                        reused,
+                    },
+                    peer: pick.peer(),
+                    source: None,
+                });
+            }
+        }
         self.again(pick.peer(), wait, next)
     }
 
@@ -440,6 +461,9 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         let outcome = Outcome::Failed(error.failure);
         let class = self.settle(&mut pick, began, &outcome);
         self.first_failure.get_or_insert(self.thread.clock.now());
+        if class.delivery != Delivery::NotSent {
+            self.reached = Some(error.clone());
+        }
         let Transaction {
             session,
             ctx,
@@ -558,6 +582,18 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             crate::events::report(group, &change);
             self.thread.hooks.on_event(group, &change);
         }
+    }
+}
+
+/// An error that does not deny what an earlier attempt has done: a request that may have reached
+/// a peer is not said to be unsent because the next peer refused the connection.
+fn honest(error: ProxyError, reached: Option<AttemptError>) -> ProxyError {
+    match (error, reached) {
+        (ProxyError::Total(_), Some(_)) => ProxyError::Total(Delivery::Unknown),
+        (error, Some(reached)) if error.delivery() == Delivery::NotSent => {
+            ProxyError::Attempt(reached)
+        }
+        (error, _) => error,
     }
 }
 
