@@ -3,6 +3,11 @@
 //! Shuttle stands in for the atomics and the lock (`--features shuttle`), runs each body many
 //! times under random schedules, and prints the schedule of a failure.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests; the allowance for tests sees only functions marked as such"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +55,9 @@ fn together(threads: u64, body: impl Fn(u64) + Send + Sync + 'static) {
         thread::spawn(move || body(at))
     };
     let all: Vec<_> = (0..threads).map(spawn).collect();
-    all.into_iter().for_each(|one| one.join().unwrap());
+    for one in all {
+        one.join().unwrap();
+    }
 }
 
 fn fail(group: &Arc<Group>, now: Time) {
@@ -222,7 +229,7 @@ const LOST: Outcome = Outcome::Failed(Failure {
     reused: false,
 });
 
-fn facts<'a>(class: &'a Class, now: Time) -> RetryFacts<'a> {
+fn facts(class: &Class, now: Time) -> RetryFacts<'_> {
     RetryFacts {
         outcome: &LOST,
         class,
