@@ -176,6 +176,8 @@ impl ServerHandler for Fixture {
                 let written =
                     ledger.and_then(|mut file| file.write_all(format!("{call}\n").as_bytes()));
                 written.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
+                // Between the deed and its answer is where a kill makes a repetition visible.
+                tokio::time::sleep(Duration::from_millis(5)).await;
                 Ok(text(call))
             }
             "steps" => {
