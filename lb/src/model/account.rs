@@ -13,7 +13,7 @@ pub(super) struct Known {
     pub(super) weight: u16,
     pub(super) admin: Admin,
     pub(super) health: Checked,
-    pub(super) breaker: Known3,
+    pub(super) breaker: Phase,
     /// Counts the times the breaker became half-open.
     pub(super) spell: u32,
     /// Probes and checks that passed in this spell.
@@ -24,7 +24,7 @@ pub(super) struct Known {
 
 /// A breaker, as the changes told of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Known3 {
+pub(super) enum Phase {
     Closed,
     HalfOpen,
     Open(Time),
@@ -65,7 +65,7 @@ impl Known {
             weight: peer.weight,
             admin: Admin::Enabled,
             health: Checked::default(),
-            breaker: Known3::Closed,
+            breaker: Phase::Closed,
             spell: 0,
             passed: 0,
             cooling_until: Time::ZERO,
@@ -77,7 +77,7 @@ impl Known {
         self.admin == Admin::Enabled
             && self.weight > 0
             && !self.health.is_down()
-            && self.breaker == Known3::Closed
+            && self.breaker == Phase::Closed
     }
 
     /// Whether nothing but its breaker keeps requests off.
@@ -92,14 +92,14 @@ impl Known {
 
 /// What a group may spend on retries.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Spending {
     /// Second, and thousandths of a token that were earned or charged in it.
     rows: VecDeque<(u64, u64, u64)>,
     /// Charged and not refunded.
     pub(super) open: u32,
 }
 
-impl Ledger {
+impl Spending {
     pub(super) fn earn(&mut self, now: Time, thousandths: u64) {
         self.rows.push_back((second(now), thousandths, 0));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{Known, Known3, Ledger, Tiers, is_available};
+use super::account::{Known, Phase, Spending, Tiers, is_available};
 use super::bytes::Bytes;
 use super::{Op, Wish};
 use crate::hash::mix;
@@ -22,7 +22,7 @@ pub(super) struct World {
     /// By peer: whether a check was ever seen.
     checked: Vec<bool>,
     tiers: Tiers,
-    ledger: Ledger,
+    spending: Spending,
     out: Vec<Out>,
     /// What was settled last: whose, and of which spell when it was a probe.
     settled: Option<(PeerIndex, Option<u32>)>,
@@ -61,7 +61,7 @@ impl World {
             checked: vec![false; known.len()],
             known,
             group,
-            ledger: Ledger::default(),
+            spending: Spending::default(),
             out: Vec::new(),
             settled: None,
             now: Time::from_secs(1),
@@ -84,7 +84,7 @@ impl World {
                 let share = u64::from(self.group.policy().retry.budget.percent) * 10;
                 for _ in 0..count {
                     self.group.arrived(self.now);
-                    self.ledger.earn(self.now, share);
+                    self.spending.earn(self.now, share);
                 }
             }
             Op::Check(peer, probed) => self.check(peer, probed),
@@ -95,10 +95,10 @@ impl World {
             Op::ForcePrimary(peer) => self.group.force_primary(peer, self.now),
             Op::Pick(wish) => self.pick(wish),
             Op::Refund => {
-                if self.ledger.open > 0 {
-                    self.ledger.open -= 1;
+                if self.spending.open > 0 {
+                    self.spending.open -= 1;
                     self.group.refund();
-                    self.ledger.earn(self.now, 1_000);
+                    self.spending.earn(self.now, 1_000);
                 }
             }
             Op::Reload => self.reload(),
@@ -211,12 +211,12 @@ impl World {
         );
         let spell = pick.is_probe().then_some(known.spell);
         if spell.is_none() {
-            assert_eq!(known.breaker, Known3::Closed, "past an open breaker");
+            assert_eq!(known.breaker, Phase::Closed, "past an open breaker");
             assert!(known.has_room(&policy), "a full peer was picked");
         }
         known.held += 1;
         if let Some(spell) = spell {
-            assert_eq!(known.breaker, Known3::HalfOpen, "a probe without need");
+            assert_eq!(known.breaker, Phase::HalfOpen, "a probe without need");
             let probes = probes(&self.out, pick.peer(), spell).count();
             let most = policy.breaker.map_or(0, |breaker| breaker.half_open_probes);
             assert!(
@@ -254,7 +254,7 @@ impl World {
             let blocked = self
                 .known
                 .iter()
-                .any(|known| known.breaker != Known3::Closed);
+                .any(|known| known.breaker != Phase::Closed);
             assert!(blocked, "no breaker is open, but {no_peer:?}");
         }
     }
@@ -262,9 +262,9 @@ impl World {
     /// Whether the peer's breaker must let a request through now.
     fn is_due(&self, peer: PeerIndex, known: &Known) -> bool {
         match known.breaker {
-            Known3::Closed => false,
-            Known3::Open(until) => until <= self.now,
-            Known3::HalfOpen => {
+            Phase::Closed => false,
+            Phase::Open(until) => until <= self.now,
+            Phase::HalfOpen => {
                 let policy = self.group.policy().breaker.as_ref();
                 let most = policy.map_or(0, |policy| policy.half_open_probes);
                 let mut probes = probes(&self.out, peer, known.spell);
@@ -358,9 +358,9 @@ impl World {
         );
         if charged {
             assert_eq!(sent, Sent::Full, "a charge for nothing");
-            self.ledger.charge(self.now);
+            self.spending.charge(self.now);
             // Only now: earlier charges may outlive what they were earned by.
-            self.ledger.check(policy, self.known.len(), self.now);
+            self.spending.check(policy, self.known.len(), self.now);
         }
     }
 
@@ -399,10 +399,10 @@ impl World {
                 Change::BreakerHalfOpened { peer } => {
                     let now = self.now;
                     self.on(peer, |known| {
-                        let passed = matches!(known.breaker, Known3::Open(until) if until <= now);
+                        let passed = matches!(known.breaker, Phase::Open(until) if until <= now);
                         let early = matches!(op, Op::Check(of, Probed::Passed) if of == peer);
                         assert!(passed || early, "half-open too early: {:?}", known.breaker);
-                        known.breaker = Known3::HalfOpen;
+                        known.breaker = Phase::HalfOpen;
                         known.spell += 1;
                         known.passed = 0;
                     });
@@ -417,8 +417,8 @@ impl World {
                     let needed = policy.map_or(0, |policy| policy.success_threshold);
                     self.on(peer, |known| {
                         assert!(known.passed >= needed, "closed too early");
-                        assert_eq!(known.breaker, Known3::HalfOpen, "closed from there");
-                        known.breaker = Known3::Closed;
+                        assert_eq!(known.breaker, Phase::HalfOpen, "closed from there");
+                        known.breaker = Phase::Closed;
                     });
                 }
                 Change::TierChanged { from, to } => self.moved(from, to, op),
@@ -436,7 +436,7 @@ impl World {
     fn opened(&mut self, peer: PeerIndex, until: Time, op: Op) {
         let known = self.known.get(usize::from(peer.0));
         let spell = known.and_then(|known| {
-            let tried_out = known.breaker == Known3::HalfOpen;
+            let tried_out = known.breaker == Phase::HalfOpen;
             tried_out.then_some(known.spell)
         });
         let blame = match op {
@@ -457,7 +457,7 @@ impl World {
             let range = breaker.map(|policy| (policy.open_for, policy.max_open * 3 / 2));
             let fits = range.is_some_and(|(least, most)| least <= wait && wait <= most);
             assert!(fits, "open for {wait:?}");
-            known.breaker = Known3::Open(until);
+            known.breaker = Phase::Open(until);
         });
     }
 
@@ -490,9 +490,9 @@ impl World {
             let down = peer.health == HealthView::Unhealthy;
             assert_eq!(known.health.is_down(), down, "{}", peer.name);
             let breaker = match peer.breaker {
-                BreakerView::Closed => Known3::Closed,
-                BreakerView::HalfOpen => Known3::HalfOpen,
-                BreakerView::Open { until } => Known3::Open(until),
+                BreakerView::Closed => Phase::Closed,
+                BreakerView::HalfOpen => Phase::HalfOpen,
+                BreakerView::Open { until } => Phase::Open(until),
             };
             assert_eq!(known.breaker, breaker, "{}", peer.name);
         }
