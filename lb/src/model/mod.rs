@@ -6,6 +6,8 @@
 
 mod account;
 mod bytes;
+mod judge;
+mod watch;
 mod world;
 
 use std::time::Duration;

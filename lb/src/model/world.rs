@@ -3,42 +3,42 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{Known, Phase, Spending, Tiers, is_available};
+use super::account::{Known, Spending, Tiers};
 use super::bytes::Bytes;
 use super::{Op, Wish};
 use crate::hash::mix;
 use crate::health::Probed;
 use crate::{
-    Admin, BreakerPolicy, BreakerView, Cause, Change, Decision, FailbackMode, Failure, Group,
-    GroupPolicy, HealthView, NoPeer, Outcome, Peer, PeerIndex, Pick, PickRequest, Received,
-    RetryFacts, Sent, Strategy, Time, Tried, Verdict, classify,
+    BreakerPolicy, Cause, Decision, FailbackMode, Failure, Group, GroupPolicy, Outcome, Peer,
+    PeerIndex, Pick, PickRequest, Received, RetryFacts, Sent, Strategy, Time, Tried, Verdict,
+    classify,
 };
 
 /// A group under test.
 #[derive(Debug)]
 pub(super) struct World {
-    group: Arc<Group>,
-    known: Vec<Known>,
+    pub(super) group: Arc<Group>,
+    pub(super) known: Vec<Known>,
     /// By peer: whether a check was ever seen.
-    checked: Vec<bool>,
-    tiers: Tiers,
-    spending: Spending,
-    out: Vec<Out>,
+    pub(super) checked: Vec<bool>,
+    pub(super) tiers: Tiers,
+    pub(super) spending: Spending,
+    pub(super) out: Vec<Out>,
     /// What was settled last: whose, and of which spell when it was a probe.
-    settled: Option<(PeerIndex, Option<u32>)>,
-    now: Time,
-    draws: u64,
+    pub(super) settled: Option<(PeerIndex, Option<u32>)>,
+    pub(super) now: Time,
+    pub(super) draws: u64,
 }
 
 /// A pick that is out.
 #[derive(Debug)]
-struct Out {
-    pick: Pick,
+pub(super) struct Out {
+    pub(super) pick: Pick,
     /// When it is a probe: of which spell of its breaker.
-    spell: Option<u32>,
-    settled: bool,
+    pub(super) spell: Option<u32>,
+    pub(super) settled: bool,
     /// When a probe's lease ends.
-    expires: Time,
+    pub(super) expires: Time,
 }
 
 impl World {
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    fn on(&mut self, peer: PeerIndex, change: impl FnOnce(&mut Known)) {
+    pub(super) fn on(&mut self, peer: PeerIndex, change: impl FnOnce(&mut Known)) {
         if let Some(known) = self.known.get_mut(usize::from(peer.0)) {
             change(known);
         }
@@ -172,106 +172,6 @@ impl World {
         match result {
             Ok(pick) => self.judge(pick, &request),
             Err(no_peer) => self.judge_none(no_peer, &request),
-        }
-    }
-
-    fn judge(&mut self, pick: Pick, request: &PickRequest<'_>) {
-        let policy = self.group.policy().clone();
-        let none_usable = !self.known.iter().any(Known::is_usable);
-        let better = (0..).zip(&self.known).any(|(at, known)| {
-            known.is_usable()
-                && known.has_room(&policy)
-                && known.cooling_until <= self.now
-                && !request.tried.contains(PeerIndex(at))
-        });
-        let Some(known) = self.known.get_mut(usize::from(pick.peer().0)) else {
-            unreachable!("a pick of no peer");
-        };
-        if let Some(pin) = request.pin {
-            assert_eq!(pick.peer(), pin, "a pin was not kept");
-            assert_ne!(known.admin, Admin::Disabled, "a disabled peer was picked");
-        } else {
-            assert_eq!(known.admin, Admin::Enabled, "a peer that is out was picked");
-            assert_ne!(known.weight, 0, "a peer without weight was picked");
-            let again = request.tried.contains(pick.peer());
-            let cooling = known.cooling_until > self.now && !pick.is_probe();
-            let worse = (again || cooling) && !request.retry_same;
-            assert!(
-                !(worse && better),
-                "a tried or overloaded peer was picked before others"
-            );
-        }
-        assert!(
-            !pick.is_panic() || none_usable,
-            "panic though a peer is usable"
-        );
-        assert!(
-            !known.health.is_down() || pick.is_panic(),
-            "a peer that is down was picked"
-        );
-        let spell = pick.is_probe().then_some(known.spell);
-        if spell.is_none() {
-            assert_eq!(known.breaker, Phase::Closed, "past an open breaker");
-            assert!(known.has_room(&policy), "a full peer was picked");
-        }
-        known.held += 1;
-        if let Some(spell) = spell {
-            assert_eq!(known.breaker, Phase::HalfOpen, "a probe without need");
-            let probes = probes(&self.out, pick.peer(), spell).count();
-            let most = policy.breaker.map_or(0, |breaker| breaker.half_open_probes);
-            assert!(
-                u32::try_from(probes).is_ok_and(|probes| probes < most),
-                "too many probes"
-            );
-        }
-        self.out.push(Out {
-            pick,
-            spell,
-            settled: false,
-            expires: self.now + LEASE,
-        });
-    }
-
-    fn judge_none(&self, no_peer: NoPeer, request: &PickRequest<'_>) {
-        let policy = self.group.policy();
-        if let Some(pin) = request.pin {
-            let known = self.known.get(usize::from(pin.0));
-            let serves = known.is_some_and(|known| known.is_usable() && known.has_room(policy));
-            assert!(!serves, "a pinned peer is usable, but {no_peer:?}");
-            return;
-        }
-        let usable = || self.known.iter().filter(|known| known.is_usable());
-        let room = usable().any(|known| known.has_room(policy));
-        assert!(!room, "a peer is usable, but {no_peer:?}");
-        let busy = usable().next().is_some();
-        assert_eq!(busy, no_peer == NoPeer::Busy, "{no_peer:?}");
-        for (peer, known) in (0..).map(PeerIndex).zip(&self.known) {
-            let due = known.is_only_broken() && self.is_due(peer, known);
-            assert!(!due, "a probe is due, but {no_peer:?}");
-        }
-        if let NoPeer::AllOpen { retry_after } = no_peer {
-            assert!(!retry_after.is_zero(), "a wait of nothing");
-            let blocked = self
-                .known
-                .iter()
-                .any(|known| known.breaker != Phase::Closed);
-            assert!(blocked, "no breaker is open, but {no_peer:?}");
-        }
-    }
-
-    /// Whether the peer's breaker must let a request through now.
-    fn is_due(&self, peer: PeerIndex, known: &Known) -> bool {
-        match known.breaker {
-            Phase::Closed => false,
-            Phase::Open(until) => until <= self.now,
-            Phase::HalfOpen => {
-                let policy = self.group.policy().breaker.as_ref();
-                let most = policy.map_or(0, |policy| policy.half_open_probes);
-                let mut probes = probes(&self.out, peer, known.spell);
-                let expired = probes.clone().any(|out| out.expires <= self.now);
-                let free = probes.nth(usize::try_from(most).unwrap_or(0) - 1).is_none();
-                free && !expired
-            }
         }
     }
 
@@ -390,119 +290,6 @@ impl World {
         self.absorb(Op::Reload);
         self.group = group;
     }
-
-    /// Takes what the group says happened, and checks that it may have.
-    fn absorb(&mut self, op: Op) {
-        for change in self.group.take_changes() {
-            match change {
-                Change::BreakerOpened { peer, until, .. } => self.opened(peer, until, op),
-                Change::BreakerHalfOpened { peer } => {
-                    let now = self.now;
-                    self.on(peer, |known| {
-                        let passed = matches!(known.breaker, Phase::Open(until) if until <= now);
-                        let early = matches!(op, Op::Check(of, Probed::Passed) if of == peer);
-                        assert!(passed || early, "half-open too early: {:?}", known.breaker);
-                        known.breaker = Phase::HalfOpen;
-                        known.spell += 1;
-                        known.passed = 0;
-                    });
-                }
-                Change::BreakerClosed { peer } => {
-                    let success = matches!(
-                        op,
-                        Op::Settle(_, Verdict::Succeed) | Op::Check(_, Probed::Passed)
-                    );
-                    assert!(success, "closed by {op:?}");
-                    let policy = self.group.policy().breaker.as_ref();
-                    let needed = policy.map_or(0, |policy| policy.success_threshold);
-                    self.on(peer, |known| {
-                        assert!(known.passed >= needed, "closed too early");
-                        assert_eq!(known.breaker, Phase::HalfOpen, "closed from there");
-                        known.breaker = Phase::Closed;
-                    });
-                }
-                Change::TierChanged { from, to } => self.moved(from, to, op),
-                Change::AdminChanged { .. }
-                | Change::BudgetExhausted
-                | Change::Dropped(_)
-                | Change::PanicEnded
-                | Change::PanicStarted
-                | Change::PeerHealthy { .. }
-                | Change::PeerUnhealthy { .. } => {}
-            }
-        }
-    }
-
-    fn opened(&mut self, peer: PeerIndex, until: Time, op: Op) {
-        let known = self.known.get(usize::from(peer.0));
-        let spell = known.and_then(|known| {
-            let tried_out = known.breaker == Phase::HalfOpen;
-            tried_out.then_some(known.spell)
-        });
-        let blame = match op {
-            Op::Abort(of) => of == peer && spell.is_none(),
-            // A probe of this spell while half-open, anything but a probe while closed.
-            Op::Settle(_, verdict) => {
-                !matches!(verdict, Verdict::Neutral | Verdict::Succeed)
-                    && self.settled == Some((peer, spell))
-            }
-            // A lease that ran out.
-            Op::Pick(_) => true,
-            _ => false,
-        };
-        assert!(blame, "{op:?} opened a breaker");
-        let (now, breaker) = (self.now, self.group.policy().breaker.clone());
-        self.on(peer, |known| {
-            let wait = until.since(now);
-            let range = breaker.map(|policy| (policy.open_for, policy.max_open * 3 / 2));
-            let fits = range.is_some_and(|(least, most)| least <= wait && wait <= most);
-            assert!(fits, "open for {wait:?}");
-            known.breaker = Phase::Open(until);
-        });
-    }
-
-    /// A better tier is returned to after the hold-down, when told, or when there is no choice.
-    fn moved(&mut self, from: u32, to: u32, op: Op) {
-        let policy = self.group.policy();
-        self.tiers.note(&self.known, policy, self.now);
-        assert!(
-            is_available(&self.known, policy, to),
-            "moved to a tier that is down"
-        );
-        let forced = matches!(op, Op::Failback) || !is_available(&self.known, policy, from);
-        if to < from && !forced {
-            assert_eq!(policy.failback.mode, FailbackMode::Auto, "returned untold");
-            let held = self.tiers.held(to, policy.failback.hold, self.now);
-            assert!(held, "returned before the hold-down was over");
-        }
-    }
-
-    /// What the group shows agrees with the account.
-    fn compare(&mut self) {
-        let view = self.group.view(self.now);
-        // Looking may be what moves a tier whose time has come.
-        self.absorb(Op::Wait(Duration::ZERO));
-        let usable = self.known.iter().filter(|known| known.is_usable()).count();
-        assert_eq!(usize::try_from(view.usable), Ok(usable), "usable peers");
-        for (known, peer) in self.known.iter().zip(&view.peers) {
-            assert_eq!(known.held, peer.in_flight, "{} in flight", peer.name);
-            assert_eq!(known.admin, peer.admin, "{}", peer.name);
-            let down = peer.health == HealthView::Unhealthy;
-            assert_eq!(known.health.is_down(), down, "{}", peer.name);
-            let breaker = match peer.breaker {
-                BreakerView::Closed => Phase::Closed,
-                BreakerView::HalfOpen => Phase::HalfOpen,
-                BreakerView::Open { until } => Phase::Open(until),
-            };
-            assert_eq!(known.breaker, breaker, "{}", peer.name);
-        }
-    }
-}
-
-/// Probes of this spell that are out and unsettled.
-fn probes(out: &[Out], peer: PeerIndex, spell: u32) -> impl Iterator<Item = &Out> + Clone {
-    out.iter()
-        .filter(move |out| out.pick.peer() == peer && out.spell == Some(spell) && !out.settled)
 }
 
 fn policy(kind: u8, detail: u8) -> GroupPolicy {
@@ -543,5 +330,5 @@ fn policy(kind: u8, detail: u8) -> GroupPolicy {
 }
 
 /// Of the default policy.
-const LEASE: Duration = Duration::from_secs(30);
+pub(super) const LEASE: Duration = Duration::from_secs(30);
 const REGIONS: [Option<&str>; 4] = [None, Some("eu"), Some("us"), Some("asia")];

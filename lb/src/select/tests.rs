@@ -461,6 +461,19 @@ fn bounded_load_passes_over_a_peer_with_more_than_its_share() {
 }
 
 #[test]
+fn a_share_is_one_of_the_weights() {
+    let mut bench = Bench::new(Strategy::ConsistentHash, &[1, 3]);
+    bench.bound = Some(100);
+    // With this request eight in all: two and six are fair.
+    for (loads, expected) in [([2, 5], 1), ([1, 6], 0)] {
+        bench.load(&loads);
+        for key in 0..30 {
+            assert_eq!(bench.choose(Some(mix(key)), 0), Some(expected), "{loads:?}");
+        }
+    }
+}
+
+#[test]
 fn a_bound_never_leaves_a_request_without_a_peer() {
     let mut bench = Bench::new(Strategy::ConsistentHash, &[1, 1]);
     bench.bound = Some(100);
@@ -543,6 +556,12 @@ fn the_logarithm_is_exact_at_powers_of_two_and_never_rises() {
     }
     // log2(1.5), 0.584962500721156 in any table, cut off after 32 bits.
     assert_eq!(minus_log2(3 << 62), (1 << 32) - 2_512_394_809);
+    // Between two entries of the table: log2(1 + 1/512) is 0.0028150156.
+    let between = minus_log2((1 << 63) + (1 << 54));
+    assert!(
+        between.abs_diff((1 << 32) - 12_090_400) < 15_000,
+        "{between}"
+    );
     let mut last = u64::MAX;
     for step in 0..100_000_u64 {
         let log = minus_log2(step * (u64::MAX / 100_000));
