@@ -152,3 +152,18 @@ fn a_request_with_a_key_probes_only_the_peer_that_owns_it() {
         assert_eq!(pick.peer(), *owner, "key {key}");
     }
 }
+
+#[test]
+fn a_key_that_the_strategy_does_not_use_keeps_nobody_from_probing() {
+    for hash in [None, Some(1), Some(u64::MAX)] {
+        let mut world = due(&[1, 1]);
+        // So that the turn of the order is not the broken peer's.
+        world.group.force_primary(B, world.now);
+        let request = PickRequest {
+            hash,
+            repeatable: true,
+            ..plain()
+        };
+        assert!(world.ask(&request).unwrap().is_probe(), "{hash:?}");
+    }
+}
