@@ -148,7 +148,8 @@ impl Moods {
                     return script(Mood::ResetAfter, entry, rng);
                 }
                 // A bad peer is not always bad.
-                let mood = if rng.chance(15) { Mood::Well } else { mood };
+                let lucky = mood != Mood::Slow && rng.chance(15);
+                let mood = if lucky { Mood::Well } else { mood };
                 script(mood, entry, rng)
             });
         }

@@ -214,11 +214,9 @@ impl Stage {
             self.broken.push(format!("{left} connections are left"));
         }
         Evidence {
-            origin: self.origin,
             world,
             watcher: &self.watcher,
             seen: &self.askers.seen.borrow(),
-            asked: self.askers.asked(),
         }
         .judge(&mut self.broken);
         let text = self.text();

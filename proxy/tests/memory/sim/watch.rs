@@ -16,8 +16,8 @@ pub(super) struct Watcher(Arc<Mutex<Watched>>);
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     requests: BTreeMap<String, Request>,
-    /// Half-open probes in flight, by peer.
-    probes: BTreeMap<u16, u32>,
+    /// Half-open probes in flight.
+    probes: BTreeMap<Period, u32>,
     /// When a request arrived, and when the counter of charged retries had grown by how much.
     pub(super) arrivals: Vec<Time>,
     pub(super) charges: Vec<(Time, u64)>,
@@ -28,9 +28,13 @@ pub(super) struct Watched {
 #[derive(Debug, Default)]
 struct Request {
     /// The peer whose half-open breaker waits for its verdict.
-    probe: Option<u16>,
+    probe: Option<Period>,
     logged: u32,
 }
+
+/// A peer, and how often it had been lost: a breaker that opens again forgets its probes.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Period(u16, u32);
 
 impl Watcher {
     pub(super) fn seen(&self) -> MutexGuard<'_, Watched> {
@@ -91,13 +95,15 @@ impl Watch for Watcher {
             return;
         }
         let view = attempt.group.lb.view(now);
-        if view.peers[usize::from(attempt.peer.0)].breaker == BreakerView::HalfOpen {
+        let peer = &view.peers[usize::from(attempt.peer.0)];
+        if peer.breaker == BreakerView::HalfOpen {
+            let period = Period(attempt.peer.0, peer.losses);
             seen.release(session);
-            seen.request(session).probe = Some(attempt.peer.0);
-            let probes = seen.probes.entry(attempt.peer.0).or_default();
+            seen.request(session).probe = Some(period);
+            let probes = seen.probes.entry(period).or_default();
             *probes += 1;
             if *probes > breaker.half_open_probes {
-                let what = format!("{probes} half-open probes at once at {:?}", attempt.peer);
+                let what = format!("{probes} half-open probes at once: {period:?}");
                 seen.breaks(session, &what);
             }
         }

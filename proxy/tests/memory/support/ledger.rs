@@ -22,8 +22,8 @@ pub(crate) struct Entry {
     pub(crate) complete: bool,
     /// The status of the answer that the peer began to write.
     pub(crate) answered: Option<u16>,
-    /// The peer wrote the whole answer.
-    pub(crate) answer_whole: bool,
+    /// When the peer had written the whole answer.
+    pub(crate) whole_at: Option<Instant>,
 }
 
 impl Ledger {
@@ -37,7 +37,7 @@ impl Ledger {
             body: Vec::new(),
             complete: false,
             answered: None,
-            answer_whole: false,
+            whole_at: None,
         });
         entries.len() - 1
     }

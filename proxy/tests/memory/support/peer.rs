@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use tokio::time::Instant;
 
 /// A scripted peer. Clones are the same peer.
 #[derive(Clone)]
@@ -231,9 +232,8 @@ impl Exchange<'_> {
             }
             bytes.extend(answer.end());
         }
-        // Noted first: nobody may have the whole answer before the ledger says that it is whole.
-        self.peer.ledger.entry(self.entry).answer_whole = true;
         self.write(&bytes).await?;
+        self.peer.ledger.entry(self.entry).whole_at = Some(Instant::now());
         Ok(if answer.form == Form::Close {
             Next::Close
         } else {
@@ -261,10 +261,9 @@ impl Exchange<'_> {
             self.write(&super::client::chunk(&piece)).await?;
         }
         self.wire.body(Framing::Length(2), |_| {}).await?;
-        let mut entry = self.peer.ledger.entry(self.entry);
-        entry.complete = true;
-        entry.answer_whole = true;
-        drop(entry);
-        self.write(&answer.end()).await
+        self.peer.ledger.entry(self.entry).complete = true;
+        self.write(&answer.end()).await?;
+        self.peer.ledger.entry(self.entry).whole_at = Some(Instant::now());
+        Ok(())
     }
 }
