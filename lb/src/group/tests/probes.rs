@@ -156,9 +156,9 @@ fn a_request_with_a_key_probes_only_the_peer_that_owns_it() {
 #[test]
 fn a_key_that_the_strategy_does_not_use_keeps_nobody_from_probing() {
     for hash in [None, Some(1), Some(u64::MAX)] {
-        let mut world = due(&[1, 1]);
-        // So that the turn of the order is not the broken peer's.
-        world.group.force_primary(B, world.now);
+        let mut world = due(&[1, 1, 1]);
+        // Takes the turns of a and b, so that the next is not the broken peer's.
+        assert_eq!(world.ask(&plain()).unwrap().peer(), B);
         let request = PickRequest {
             hash,
             repeatable: true,
