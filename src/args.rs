@@ -54,7 +54,7 @@ pub(crate) struct Run {
 /// Arguments of `proxy`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Proxy {
-    /// The servers, as in http://127.0.0.1:9001/mcp
+    /// The servers, as in `http://127.0.0.1:9001/mcp`
     #[arg(required = true, value_name = "URL")]
     pub(crate) urls: Vec<String>,
     /// Where clients connect
@@ -107,7 +107,7 @@ pub(crate) struct Status {
     /// The file of the running proxy, for its admin address
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The admin address of the running proxy, as in http://127.0.0.1:9900
+    /// The admin address of the running proxy, as in `http://127.0.0.1:9900`
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) admin: Option<String>,
     /// Print JSON

@@ -73,7 +73,8 @@ fn make(directory: &Path, path: &Path) -> io::Result<String> {
         .create(directory)?;
     let mut secret = [0_u8; 32];
     rand::fill(&mut secret).map_err(|_| io::Error::other("the system gives no random bytes"))?;
-    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = |byte: &u8| [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]);
+    let text: String = secret.iter().flat_map(hex).map(char::from).collect();
     let unfinished = directory.join(format!(".{FILE}.{}", std::process::id()));
     let written = fs::OpenOptions::new()
         .write(true)
@@ -108,6 +109,7 @@ fn parse(text: &str) -> Option<[u8; 32]> {
 
 const FILE: &str = "session.key";
 const ID: &str = "kept";
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -151,9 +151,9 @@ fn respond(
 ) -> Answer {
     let (head, _) = request.into_parts();
     if scope == Scope::All
-        && let Err(refusal) = visitor::check(&head, local)
+        && let Err(forbidden) = visitor::check(&head, local)
     {
-        return refusal;
+        return visitor::refusal(forbidden);
     }
     // hyper leaves the body out where the method is HEAD.
     answer(&head.method, head.uri.path(), scope, observed)

@@ -93,9 +93,10 @@ fn ready(observed: &Observed) -> Answer {
     let groups = statuses(observed);
     let stage = observed.control.stage();
     let ready = stage == Stage::Serving && groups.iter().any(|group| group.healthy_backends > 0);
-    let status = match ready {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     let groups: Vec<_> = groups
         .iter()

@@ -10,7 +10,7 @@ use super::answer::{Answer, problem};
 /// Refuses requests under a foreign name: a page of any site can make a browser send requests to a
 /// loopback address under a name of that site (DNS rebinding), and read the answers. Loopback
 /// names pass, and the address itself.
-pub(super) fn check(head: &request::Parts, local: SocketAddr) -> Result<(), Answer> {
+pub(super) fn check(head: &request::Parts, local: SocketAddr) -> Result<(), Forbidden> {
     let own = local.ip().to_canonical().to_string();
     let header = |name| head.headers.get(name).map(http::HeaderValue::as_bytes);
     let host = match head.uri.authority() {
@@ -18,13 +18,16 @@ pub(super) fn check(head: &request::Parts, local: SocketAddr) -> Result<(), Answ
         None => header(header::HOST),
     };
     let loopback = std::net::Ipv4Addr::LOCALHOST.into();
-    check_host(host, header(header::ORIGIN), loopback, [own.as_str()]).map_err(|forbidden| {
-        let detail = match forbidden {
-            Forbidden::Host => "the Host of the request is not one of this listener",
-            Forbidden::Origin => "requests of web pages are not taken from this Origin",
-        };
-        problem(StatusCode::FORBIDDEN, detail)
-    })
+    check_host(host, header(header::ORIGIN), loopback, [own.as_str()])
+}
+
+/// What such a request is told.
+pub(super) fn refusal(forbidden: Forbidden) -> Answer {
+    let detail = match forbidden {
+        Forbidden::Host => "the Host of the request is not one of this listener",
+        Forbidden::Origin => "requests of web pages are not taken from this Origin",
+    };
+    problem(StatusCode::FORBIDDEN, detail)
 }
 
 #[cfg(test)]

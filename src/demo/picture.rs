@@ -79,7 +79,7 @@ pub(super) fn picture(
     lines
 }
 
-fn row(peer: &PeerStatus, up: bool, serving: bool, served: u64, style: Style) -> String {
+fn row(peer: &PeerStatus, up: bool, serving: bool, calls: u64, style: Style) -> String {
     let mark = if serving {
         style.paint("1;32", ">>")
     } else {
@@ -99,7 +99,7 @@ fn row(peer: &PeerStatus, up: bool, serving: bool, served: u64, style: Style) ->
     };
     let breaker = style.paint(colour, &format!("{breaker:<12}"));
     format!(
-        "{mark}  {:<4}  {:<4}  {server}  {:<9}  {breaker}  {served:>8}",
+        "{mark}  {:<4}  {:<4}  {server}  {:<9}  {breaker}  {calls:>8}",
         peer.name, peer.priority, peer.health,
     )
 }

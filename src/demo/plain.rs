@@ -43,7 +43,7 @@ fn line(picture: &Picture<'_>) -> String {
         millis(slow),
     );
     for peer in &picture.group.peers {
-        line.push_str(&format!(" {}={}", peer.name, peer.breaker.state));
+        line.extend([" ", &peer.name, "=", &peer.breaker.state]);
     }
     line
 }

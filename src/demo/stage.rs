@@ -88,7 +88,7 @@ impl Stage {
     /// A server cannot be started again, or the show cannot go on.
     pub(super) async fn perform(
         mut self,
-        length: Option<Duration>,
+        mut length: Option<Duration>,
         mut show: impl Show,
     ) -> Result<Tally, Error> {
         let mut signals = Signals::new().map_err(Error::System)?;
@@ -99,6 +99,20 @@ impl Stage {
         let (sender, mut calls) = unbounded_channel();
         caller::start(proxy, sender).map_err(Error::System)?;
         let mut tally = Tally::new(NAMES);
+        // The clock of the script starts when somebody serves.
+        let opening = async {
+            while tally.serving().is_none() {
+                let Some(call) = calls.recv().await else {
+                    break;
+                };
+                tally.add(call);
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = signals.next() => length = Some(Duration::ZERO),
+            opened = tokio::time::timeout(OPENING, opening) => drop(opened),
+        }
         let begin = Instant::now();
         let mut frames = tokio::time::interval(FRAME);
         let mut done = 0;
@@ -203,5 +217,7 @@ groups:
 const NAMES: [&str; 3] = ["eu", "us", "asia"];
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+/// A server that is up answers in milliseconds, on a busy machine too.
+const OPENING: Duration = Duration::from_secs(20);
 /// Quick enough for the eye, slow enough for a terminal at the other end of the world.
 const FRAME: Duration = Duration::from_millis(100);

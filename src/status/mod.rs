@@ -103,9 +103,10 @@ async fn watch(address: &Address) -> Result<Exit, Error> {
         };
         let mut out = std::io::stdout().lock();
         // Home, the picture, and whatever the one before had more.
-        let (before, after) = match out.is_terminal() {
-            true => ("\x1b[H\x1b[2J", ""),
-            false => ("", "\n"),
+        let (before, after) = if out.is_terminal() {
+            ("\x1b[H\x1b[2J", "")
+        } else {
+            ("", "\n")
         };
         write!(out, "{before}{text}\n{after}")
             .and_then(|()| out.flush())

@@ -32,20 +32,23 @@ pub(super) fn table(groups: &[GroupStatus]) -> String {
 }
 
 fn group_details(group: &GroupStatus) -> String {
-    let mut details = format!(
-        "strategy={}  members={}/{} healthy",
-        group.strategy, group.healthy_backends, group.total_backends,
-    );
+    let mut details = vec![
+        format!("strategy={}", group.strategy),
+        format!(
+            "members={}/{} healthy",
+            group.healthy_backends, group.total_backends
+        ),
+    ];
     if group.mode == "active-passive" {
-        details.push_str(&format!("  tier={}", group.active_tier));
+        details.push(format!("tier={}", group.active_tier));
     }
     if let Some(at) = &group.last_failover {
-        details.push_str(&format!("  last_failover={at}"));
+        details.push(format!("last_failover={at}"));
     }
     if group.panic {
-        details.push_str("  health_ignored");
+        details.push("health_ignored".to_owned());
     }
-    details
+    details.join("  ")
 }
 
 /// The first thing that keeps it from serving; else `ready`.
@@ -65,24 +68,25 @@ fn peer_state(peer: &PeerStatus) -> String {
 }
 
 fn peer_details(group: &GroupStatus, peer: &PeerStatus) -> String {
-    let mut details = format!("url={}  tier={}", peer.url, peer.priority);
+    let mut details = vec![
+        format!("url={}", peer.url),
+        format!("tier={}", peer.priority),
+    ];
     if peer.weight != 1 {
-        details.push_str(&format!("  weight={}", peer.weight));
+        details.push(format!("weight={}", peer.weight));
     }
     if let Some(region) = &peer.region {
-        details.push_str(&format!("  region={region}"));
+        details.push(format!("region={region}"));
     }
-    details.push_str(&format!(
-        "  breaker={}  in_flight={}",
-        peer.breaker.state, peer.in_flight,
-    ));
+    details.push(format!("breaker={}", peer.breaker.state));
+    details.push(format!("in_flight={}", peer.in_flight));
     if let Some(millis) = peer.breaker.reopens_in_ms {
-        details.push_str(&format!("  retry_in={millis}ms"));
+        details.push(format!("retry_in={millis}ms"));
     }
     if group.primary_key.as_ref() == Some(&peer.name) {
-        details.push_str("  primary");
+        details.push("primary".to_owned());
     }
-    details
+    details.join("  ")
 }
 
 #[cfg(test)]

@@ -65,9 +65,9 @@ pub(super) fn durations<'a>(
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
     for (labels, durations) in samples {
         let counts = durations.buckets();
-        // The last bucket has no bound; this is how the format is told so.
+        // The last bucket has no bound.
         let bounds = BOUNDS.iter().map(|bound| seconds(*bound));
-        let bounds = bounds.chain([f64::MAX]);
+        let bounds = bounds.chain([f64::INFINITY]);
         let buckets: Vec<_> = bounds.zip(counts.iter().copied()).collect();
         let (sum, count) = (seconds(durations.sum_micros()), counts.iter().sum());
         let mut sample = metric.encode_family(&labels)?;

@@ -1,4 +1,4 @@
-//! The metrics, in OpenMetrics text. Everything is read from the counters of the proxy at the
+//! The metrics, as `OpenMetrics` text. Everything is read from the counters of the proxy at the
 //! moment of the scrape; nothing here is touched by a request.
 
 mod family;
@@ -41,5 +41,5 @@ impl Collector for Scrape {
     }
 }
 
-/// What the text is (OpenMetrics 1.0).
+/// What the text is (`OpenMetrics` 1.0).
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,0 +1,22 @@
+//! The program as its users have it: started as a process, asked over TCP, ended by signals.
+//!
+//! Every wait is for something that happens (a line of the log, an answer, the end of a process)
+//! and has a bound far above anything that a slow machine needs.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod admin;
+mod check;
+#[cfg(feature = "demo")]
+mod demo;
+mod examples;
+mod logs;
+mod program;
+mod request;
+mod shutdown;
+mod status;
+mod upstream;
