@@ -124,7 +124,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         let safe = self.is_safe();
         let request = PickRequest {
             hash: self.target.hash,
-            pin: self.same_peer.or(self.target.pin),
+            pin: self.target.pin,
             region: self.target.region.as_deref(),
             tried: &self.tried,
             repeatable: safe && self.transaction.session.upload.is_replayable(),
