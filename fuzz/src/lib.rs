@@ -1,5 +1,6 @@
 //! What the fuzz targets do with their bytes; each function holds the invariants of one parser or
 //! machine and panics when one breaks. On stable they run over a few seeds as ordinary tests.
+#![expect(clippy::missing_panics_doc, reason = "to panic is what they are for")]
 
 use proxy::mcp::endpoint::{EndpointStage, Step};
 use proxy::mcp::sse::Scanner;
@@ -9,7 +10,7 @@ use proxy::settings::{Protocol, SealKey};
 /// A configuration file: any text is refused or loaded.
 pub fn config_file(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let nothing = |_: &str| None;
+    let nothing: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
     if let Err(problems) = config::parse("fuzz.yaml", &text, &nothing) {
         assert!(!problems.to_string().is_empty(), "a refusal says why");
     }
@@ -25,7 +26,9 @@ pub fn mcp_head(data: &[u8]) {
     let mut headers = http::HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n') {
         let mut parts = line.splitn(2, |byte| *byte == b':');
-        let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            continue;
+        };
         let name = http::HeaderName::from_bytes(name);
         let value = http::HeaderValue::from_bytes(value);
         if let (Ok(name), Ok(value)) = (name, value) {
@@ -35,7 +38,11 @@ pub fn mcp_head(data: &[u8]) {
     for protocol in [Protocol::Auto, Protocol::Http, Protocol::Mcp] {
         for method in [http::Method::GET, http::Method::POST, http::Method::DELETE] {
             let detected = detect(protocol, &method, &headers);
-            assert_eq!(detected, detect(protocol, &method, &headers), "detection depends on nothing else");
+            assert_eq!(
+                detected,
+                detect(protocol, &method, &headers),
+                "detection depends on nothing else"
+            );
         }
     }
 }
@@ -45,34 +52,56 @@ pub fn json_rpc(data: &[u8]) {
     let message = Message::peek(data);
     if message != Message::Invalid {
         assert!(
-            serde_json::from_slice::<serde_json::de::IgnoredAny>(data).is_ok(),
+            serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
             "what is a message is JSON"
         );
-        assert!(Facts::from_body(&message).is_some(), "what is a message has facts");
+        assert!(
+            Facts::from_body(&message).is_some(),
+            "what is a message has facts"
+        );
     }
 }
 
 /// Session ids and tokens that clients send back.
 pub fn sealed_id(data: &[u8]) {
-    let Ok(keys) = KeyRing::new(&[SealKey { id: "k".to_owned(), secret: [7; 32] }]) else {
+    let Ok(keys) = KeyRing::new(&[SealKey {
+        id: "k".to_owned(),
+        secret: [7; 32],
+    }]) else {
         return;
     };
     let text = String::from_utf8_lossy(data);
-    assert!(sealed::open(&keys, &text, "g", None).is_err(), "nobody guesses an id");
-    assert!(token::open(&keys, &text, "g", None).is_err(), "nobody guesses a token");
+    assert!(
+        sealed::open(&keys, &text, "g", None).is_err(),
+        "nobody guesses an id"
+    );
+    assert!(
+        token::open(&keys, &text, "g", None).is_err(),
+        "nobody guesses a token"
+    );
 }
 
 /// Event streams: however they are cut into pieces, the result is the same and nothing is lost.
 pub fn event_stream(data: &[u8]) {
-    let Some((cut, stream)) = data.split_first() else { return };
+    let Some((cut, stream)) = data.split_first() else {
+        return;
+    };
     let step = usize::from(*cut).max(1);
     let (mut whole, mut pieces) = (Scanner::new(Vec::new()), Scanner::new(Vec::new()));
     whole.scan(stream);
     for piece in stream.chunks(step) {
         pieces.scan(piece);
     }
-    assert_eq!(whole.position(), pieces.position(), "the position depends on the pieces");
-    assert_eq!(whole.last_event_id(), pieces.last_event_id(), "the id depends on the pieces");
+    assert_eq!(
+        whole.position(),
+        pieces.position(),
+        "the position depends on the pieces"
+    );
+    assert_eq!(
+        whole.last_event_id(),
+        pieces.last_event_id(),
+        "the id depends on the pieces"
+    );
     let mut stage = EndpointStage::new();
     let mut passed = 0;
     for piece in stream.chunks(step) {
@@ -99,7 +128,8 @@ mod tests {
             state ^= state << 17;
             state.to_le_bytes()[3]
         });
-        next.take(usize::try_from(seed % 300).unwrap_or_default()).collect()
+        next.take(usize::try_from(seed % 300).unwrap_or_default())
+            .collect()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::hooks::{
 };
 use crate::metrics::{AttemptMetrics, Counter};
 use crate::network::Network;
-use crate::relay::PaceBounds;
+use crate::relay::{BodyKind, PaceBounds};
 use crate::route::rewrite;
 use crate::session::AttemptReport;
 use crate::settings::HostPolicy;
@@ -369,7 +369,6 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 ended,
             };
             let transform = match hooks.upstream_response(&attempt, &mut answer.head, &seen, ctx) {
-                ResponseAction::Forward => None,
                 ResponseAction::Transform(transform) => Some(transform),
                 ResponseAction::Read(limit) if !ended && prefix.len() < limit => {
                     match self.read(&mut answer).await {
@@ -394,7 +393,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                     }
                     continue;
                 }
-                ResponseAction::Read(_) => None,
+                ResponseAction::Forward | ResponseAction::Read(_) => None,
                 ResponseAction::Replace(reply) => return Turn::End(Ended::Reply(reply)),
                 ResponseAction::Retry(_) => {
                     let asked = Class {
@@ -448,11 +447,15 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
 
     fn pace(&self, head: &response::Parts) -> PaceBounds {
         let timeouts = &self.target.timeouts;
-        let keepalive = is_event_stream(head).then_some(self.target.group.settings.sse_keepalive);
+        let kind = if is_event_stream(head) {
+            BodyKind::Events(self.target.group.settings.sse_keepalive)
+        } else {
+            BodyKind::Plain
+        };
         PaceBounds {
             idle: timeouts.idle,
             total: self.total,
-            keepalive,
+            kind,
         }
     }
 
@@ -460,7 +463,8 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
     fn failed(&mut self, error: &AttemptError, mut pick: Pick, began: Time, safe: bool) -> Turn<N> {
         let outcome = Outcome::Failed(error.failure);
         let class = self.settle(&mut pick, began, &outcome);
-        self.first_failure.get_or_insert(self.thread.clock.now());
+        let now = self.thread.clock.now();
+        self.first_failure.get_or_insert(now);
         if class.delivery != Delivery::NotSent {
             self.reached = Some(error.clone());
         }
@@ -523,15 +527,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             }
         };
         match decision {
-            Decision::Retry { wait, next, .. } => {
-                if matches!(
-                    class.retry,
-                    Repeat::Any { free: true } | Repeat::Safe { free: true }
-                ) {
-                    self.free += 1;
-                }
-                self.again(pick.peer(), wait, next)
-            }
+            Decision::Retry { wait, next, .. } => self.again(pick.peer(), wait, next),
             Decision::Stop(_) => Turn::End(Ended::Error(ProxyError::Attempt(error.clone()))),
         }
     }
@@ -558,7 +554,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             free: self.free,
             first_failure: *self.first_failure.get_or_insert(now),
             remaining: self.total.map(|total| total.since(now)),
-            other_peers: self.target.pin.is_none() && self.tried.len() < group.peers.len(),
+            other_peers: self.target.pin.is_none() && group.lb.has_other(&self.tried, now),
         };
         // A panic pick is one attempt and no more (lb: panic rules).
         let decision = if pick.is_panic() {
@@ -566,6 +562,9 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         } else {
             group.lb.decide(&facts, now, self.thread.clock.entropy())
         };
+        if facts.is_free() && matches!(decision, Decision::Retry { .. }) {
+            self.free += 1;
+        }
         match decision {
             Decision::Retry { charged: true, .. } => group.metrics.retries.charged.increment(),
             Decision::Retry { charged: false, .. } => group.metrics.retries.not_sent.increment(),

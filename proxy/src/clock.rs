@@ -79,7 +79,7 @@ impl Clock {
         self.recent.get()
     }
 
-    /// 64 random bits, not for secrets (SplitMix64).
+    /// 64 random bits, not for secrets (`SplitMix64`).
     pub fn entropy(&self) -> u64 {
         let state = self.state.get().wrapping_add(GOLDEN);
         self.state.set(state);
@@ -114,5 +114,5 @@ fn since(origin: Instant) -> Time {
     Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
-/// 2^64 divided by the golden ratio: the step of SplitMix64.
+/// 2^64 divided by the golden ratio: the step of `SplitMix64`.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

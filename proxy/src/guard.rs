@@ -11,6 +11,10 @@ use http::{Method, StatusCode, Version};
 
 /// What one pass over a sound request head has found.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent findings of one pass"
+)]
 pub(crate) struct Seen {
     /// Fields that end here.
     pub(crate) hop: HopByHop,
@@ -130,7 +134,7 @@ fn inspect_target(parts: &Parts, limits: &Limits) -> Result<(), Refusal> {
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(bad("the target has no http or https scheme"));
         }
-    } else if !path.starts_with('/') && !(path == "*" && parts.method == Method::OPTIONS) {
+    } else if !path.starts_with('/') && (path != "*" || parts.method != Method::OPTIONS) {
         return Err(bad("the target is not a path"));
     }
     if !path.is_ascii() {

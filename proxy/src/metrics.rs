@@ -142,6 +142,9 @@ pub struct GroupMetrics {
     pub failovers: Counter,
     /// Requests whose client left before the answer was complete.
     pub cancelled: Counter,
+    /// MCP session ids that would have been too long with what a replay needs: it stays in memory
+    /// only, or is lost.
+    pub replay_dropped: Counter,
     /// Requests in flight now.
     pub active: Gauge,
 }

@@ -120,5 +120,5 @@ impl Network for SystemNetwork {
 }
 
 /// Clients that wait to be accepted: enough for a burst of a few thousand at once, as nginx and
-/// HAProxy are run in practice. The kernel caps it at `net.core.somaxconn`.
+/// `HAProxy` are run in practice. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;

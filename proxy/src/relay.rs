@@ -55,13 +55,22 @@ enum Boundary {
     Within,
 }
 
+/// What a body is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BodyKind {
+    /// Events: after so long a silence it gets a comment.
+    Events(Option<Duration>),
+    /// Anything else.
+    Plain,
+}
+
 /// The bounds of a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PaceBounds {
     pub(crate) idle: Option<Duration>,
     pub(crate) total: Option<Time>,
-    /// The comment interval, when this is an event stream.
-    pub(crate) keepalive: Option<Option<Duration>>,
+    /// What bounds an event stream.
+    pub(crate) kind: BodyKind,
 }
 
 impl<N: Network, H: Hooks> Relay<N, H> {
@@ -79,7 +88,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             pick,
         });
         let pace = Pace::new(thread, bounds);
-        let events = bounds.keepalive.is_some();
+        let events = matches!(bounds.kind, BodyKind::Events(_));
         let thread = Rc::clone(thread);
         Self {
             thread,
@@ -152,7 +161,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                 }
                 Err(frame) => Poll::Ready(Some(Ok(frame))),
             },
-            Some(Err(_)) => Poll::Ready(self.cut()),
+            Some(Err(_)) => Poll::Ready(Some(self.cut())),
             None => {
                 let last = self
                     .transform
@@ -195,7 +204,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     }
 
     /// The peer's response stops short.
-    fn cut(&mut self) -> Option<Result<Frame<Bytes>, Cut>> {
+    fn cut(&mut self) -> Result<Frame<Bytes>, Cut> {
         if let Some(source) = self.source.take()
             && let Some(group) = &self.transaction.group
         {
@@ -211,8 +220,8 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             .as_mut()
             .and_then(|transform| transform.cut())
         {
-            Some(last) => Some(Ok(Frame::data(last))),
-            None => Some(Err(Cut)),
+            Some(last) => Ok(Frame::data(last)),
+            None => Err(Cut),
         }
     }
 
@@ -222,7 +231,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         };
         match ready!(pace.poll(cx, || self.thread.clock.now())) {
             Dawdle::Comment => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT))))),
-            Dawdle::Late => Poll::Ready(self.cut()),
+            Dawdle::Late => Poll::Ready(Some(self.cut())),
         }
     }
 }
@@ -271,11 +280,10 @@ enum Dawdle {
 
 impl Pace {
     fn new<N: Network, H: Hooks>(thread: &Thread<N, H>, bounds: PaceBounds) -> Option<Self> {
-        let events = bounds.keepalive.map(|_| Boundary::At);
-        let (idle, total) = match bounds.keepalive {
+        let (idle, total, events) = match bounds.kind {
             // Event streams are exempt from both; a quiet one gets a comment instead.
-            Some(keepalive) => (keepalive, None),
-            None => (bounds.idle, bounds.total),
+            BodyKind::Events(keepalive) => (keepalive, None, Some(Boundary::At)),
+            BodyKind::Plain => (bounds.idle, bounds.total, None),
         };
         let now = thread.clock.recent();
         let first = idle.map(|idle| now + idle).into_iter().chain(total).min()?;
@@ -293,11 +301,9 @@ impl Pace {
         self.last = now;
         if let Some(boundary) = &mut self.events {
             let blank: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
-            *boundary = match blank.iter().any(|end| data.ends_with(end)) {
-                true => Boundary::At,
-                // A piece may end in the middle of a blank line: then the next comment waits.
-                false => Boundary::Within,
-            };
+            // A piece may end in the middle of a blank line: then the next comment waits.
+            let at = blank.iter().any(|end| data.ends_with(end));
+            *boundary = if at { Boundary::At } else { Boundary::Within };
         }
     }
 

@@ -129,7 +129,7 @@ impl fmt::Debug for Ticker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticker")
             .field("alarms", &self.entries.borrow().len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

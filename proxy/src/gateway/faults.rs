@@ -73,10 +73,11 @@ pub(super) fn fault(error: &ProxyError) -> Fault {
             _ if delivery == Delivery::NotSent => (Cause::NoPeer, a_second),
             _ => (Cause::PeerLost, None),
         },
-        ProxyError::Exhausted(_) => (Cause::Overloaded, a_second),
         ProxyError::Hook(_) => (Cause::BadAnswer, None),
         ProxyError::NoPeer(NoPeer::AllOpen { retry_after }) => (Cause::NoPeer, Some(*retry_after)),
-        ProxyError::NoPeer(NoPeer::Busy) => (Cause::Overloaded, a_second),
+        ProxyError::Exhausted(_) | ProxyError::NoPeer(NoPeer::Busy) => {
+            (Cause::Overloaded, a_second)
+        }
         ProxyError::NoPeer(_) => (Cause::NoPeer, a_second),
         ProxyError::Total(_) => (Cause::Timeout, None),
     };

@@ -7,7 +7,7 @@ use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
 use crate::mcp::initialize::{ClientHello, ServerHello};
-use crate::mcp::sealed::{Payload, seal};
+use crate::mcp::sealed::{Kept, Payload, seal};
 use crate::mcp::sse::Scanner;
 use crate::mcp::{Asked, Era, Kind, Method, Principal, header, oauth};
 use bytes::Bytes;
@@ -145,8 +145,8 @@ fn initialize(
     }
     head.headers.remove(&header::SESSION_ID);
     let server = text.as_deref().and_then(ServerHello::peek);
-    if server.is_none() && complete {
-        // An error, and no session with it.
+    if server.is_none() && (complete || prefix.ended) {
+        // An error, or nothing: no session comes with it.
         return stream(head, mcp);
     }
     let client = mcp.body.as_deref().and_then(ClientHello::peek);
@@ -161,31 +161,26 @@ fn initialize(
     };
     let keys = &ctx.snapshot.keys;
     let nonce = attempt.session.clock().nonce();
-    let sealed = seal(
-        keys,
-        &payload,
-        attempt.group.name(),
-        mcp.principal.as_ref(),
-        nonce,
-    );
-    let id = sealed
-        .ok()
-        .and_then(|sealed| HeaderValue::from_str(&sealed.id).ok());
-    match id {
-        Some(id) => {
-            head.headers.insert(header::SESSION_ID.clone(), id);
-            stream(head, mcp)
-        }
-        None => {
-            let fault = Fault {
-                cause: Cause::BadAnswer,
-                delivery: Delivery::Unknown,
-                retry_after: None,
-            };
-            let reply = fault_reply(mcp.facts.era, &mcp.asked(), &fault);
-            ResponseAction::Replace(faults::from(reply))
-        }
+    let group = attempt.group;
+    let sealed = seal(keys, &payload, group.name(), mcp.principal.as_ref(), nonce).ok();
+    if sealed
+        .as_ref()
+        .is_some_and(|sealed| sealed.replay == Kept::Dropped)
+    {
+        group.metrics.replay_dropped.increment();
     }
+    let id = sealed.and_then(|sealed| HeaderValue::from_str(&sealed.id).ok());
+    if let Some(id) = id {
+        head.headers.insert(header::SESSION_ID.clone(), id);
+        return stream(head, mcp);
+    }
+    let fault = Fault {
+        cause: Cause::BadAnswer,
+        delivery: Delivery::Unknown,
+        retry_after: None,
+    };
+    let answer = fault_reply(mcp.facts.era, &mcp.asked(), &fault);
+    ResponseAction::Replace(faults::from(answer))
 }
 
 /// The data of the first event that carries a result, if it is complete.
@@ -269,7 +264,7 @@ fn is(head: &Parts, kind: &[u8]) -> bool {
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 const JSON: &[u8] = b"application/json";
-/// More of an InitializeResult is not looked at.
+/// More of an `InitializeResult` is not looked at.
 const LARGEST_RESULT: usize = 256 * 1024;
 /// Nor of a protected-resource document.
 const LARGEST_DOCUMENT: usize = 64 * 1024;

@@ -20,7 +20,9 @@ use tokio::runtime::{Builder, LocalOptions};
 pub fn run(example: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     let mut builder = Builder::new_current_thread();
     builder.enable_all().start_paused(true);
-    builder.build_local(LocalOptions::default())?.block_on(example)
+    builder
+        .build_local(LocalOptions::default())?
+        .block_on(example)
 }
 
 /// The address of the peer that is the last number of a host.
@@ -79,7 +81,10 @@ pub fn broken_peer(network: &MemoryNetwork, host: u8, resets: bool) -> io::Resul
 /// The address is in use.
 pub fn proxy<H: Hooks>(network: &MemoryNetwork, hooks: H) -> io::Result<()> {
     let listeners = vec![ListenerSettings::new(address(1))];
-    let settings = ServerSettings { listeners, ..ServerSettings::default() };
+    let settings = ServerSettings {
+        listeners,
+        ..ServerSettings::default()
+    };
     let network = network.seen_from(address(1).ip());
     let server = Server::bind(network, Arc::new(hooks), ClockSource::seeded(1), &settings)?;
     tokio::task::spawn_local(server.run_local());
@@ -97,7 +102,10 @@ pub async fn get(network: &MemoryNetwork, path: &str) -> io::Result<(u16, String
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let bad = || io::Error::from(io::ErrorKind::InvalidData);
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(bad)?;
+    let status = answer
+        .get(9..12)
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(bad)?;
     let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(bad)?;
     Ok((status, body.to_owned()))
 }

@@ -29,7 +29,7 @@ pub(super) async fn exchange<N: Network, H: Hooks>(
         .map_err(failed)?;
     let driving = tokio::task::spawn_local(async move {
         // An error also reaches the request.
-        let _: hyper::Result<()> = connection.await;
+        drop(connection.await);
     });
     let driving = Abort(driving);
     request

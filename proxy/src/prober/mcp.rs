@@ -136,15 +136,14 @@ fn verdict(response: &Response<Bytes>) -> Verdict {
     let body = response.body();
     let has = |what: &[u8]| body.windows(what.len()).any(|window| window == what);
     match status.as_u16() {
+        202 => Verdict::Result,
         200 if has(b"\"result\"") => Verdict::Result,
         200 if has(b"\"jsonrpc\"") => Verdict::Refused,
-        // A captive page, or not an MCP server (mcp.md 4, pitfall 6).
-        200 => Verdict::Dead(status),
-        202 => Verdict::Result,
         // Load is not death; nor is wanting a credential.
         401 | 403 | 429 => Verdict::Alive,
         503 if response.headers().contains_key(header::RETRY_AFTER) => Verdict::Alive,
         400..=499 => Verdict::Refused,
+        // A 200 of another kind is a captive page, or not an MCP server.
         _ => Verdict::Dead(status),
     }
 }

@@ -85,7 +85,10 @@ impl PeerSettings {
             authority: address.to_string(),
             path: String::new(),
         };
-        Self { peer: lb::Peer::new(name), url }
+        Self {
+            peer: lb::Peer::new(name),
+            url,
+        }
     }
 }
 

@@ -128,10 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         let counts = &self.counts;
         std::future::poll_fn(|cx| {
             let ended = match driver {
-                Driver::Inline(connection) => match Pin::new(&mut **connection).poll(cx) {
-                    Poll::Ready(_) => true,
-                    Poll::Pending => false,
-                },
+                Driver::Inline(connection) => Pin::new(&mut **connection).poll(cx).is_ready(),
                 Driver::Detached { .. } | Driver::Gone => false,
             };
             if ended {
@@ -163,8 +160,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
             return Poll::Ready(frame);
         }
         // Whether it has ended or not: what it read is in the channel now.
-        let _: Poll<()> = self.poll_driver(cx);
-        Pin::new(incoming).poll_frame(cx)
+        match self.poll_driver(cx) {
+            Poll::Ready(()) | Poll::Pending => Pin::new(incoming).poll_frame(cx),
+        }
     }
 
     /// Lets a local task poll it, when the upload goes on after the response head.
@@ -172,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         if let Driver::Inline(connection) = std::mem::replace(&mut self.driver, Driver::Gone) {
             let task = tokio::task::spawn_local(async move {
                 // An error also reaches the response body, which reports it.
-                let _: hyper::Result<()> = connection.await;
+                drop(connection.await);
             });
             self.driver = Driver::Detached {
                 _task: Detached(task),
