@@ -146,6 +146,13 @@ impl Upload {
         self.0.as_ref().is_none_or(|state| state.borrow().ended)
     }
 
+    /// Whether the client took too long over it.
+    pub(crate) fn is_late(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|state| state.borrow().watch.is_late())
+    }
+
     /// Whether there is one at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -182,7 +189,10 @@ impl Upload {
         let Some(state) = &self.0 else {
             return Ok(Bytes::new());
         };
-        state.borrow_mut().limit = limit.max(state.borrow().limit);
+        {
+            let mut state = state.borrow_mut();
+            state.limit = state.limit.max(limit);
+        }
         loop {
             let step = std::future::poll_fn(|cx| state.borrow_mut().poll_more(cx)).await;
             let mut state = state.borrow_mut();
