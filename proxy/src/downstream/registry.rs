@@ -186,7 +186,8 @@ impl Look {
                 requests,
                 since: now,
                 moved: now,
-                bytes: 0,
+                // What came since the last look is mostly of what it does now.
+                bytes: bytes_read.wrapping_sub(self.bytes_read),
                 waited: Duration::ZERO,
                 ..next
             };
