@@ -123,11 +123,7 @@ async fn answer<N: Network, H: Hooks>(
     );
     match Attempts::new(thread, &target, transaction).run().await {
         Ok(committed) => Ok(committed),
-        Err(Ended::Client) => Err(reply::plain(
-            StatusCode::REQUEST_TIMEOUT,
-            "http_request_error",
-            "the request body did not come",
-        )),
+        Err(Ended::Client) => Err(broken_upload(&transaction.session.upload)),
         Err(Ended::Error(error)) => {
             count_failure(&target, &error);
             let Transaction { session, ctx, .. } = transaction;
@@ -135,6 +131,16 @@ async fn answer<N: Network, H: Hooks>(
         }
         Err(Ended::Reply(reply)) => Err(reply),
     }
+}
+
+/// The client did not send its body: too late, or not as HTTP has it.
+fn broken_upload(upload: &Upload) -> Reply {
+    let (status, why) = if upload.is_late() {
+        (StatusCode::REQUEST_TIMEOUT, "the request body did not come")
+    } else {
+        (StatusCode::BAD_REQUEST, "the request body is malformed")
+    };
+    reply::plain(status, "http_request_error", why)
 }
 
 fn count_failure(target: &Target, error: &ProxyError) {
