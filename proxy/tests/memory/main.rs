@@ -1,11 +1,21 @@
 //! The proxy over an in-memory network, in virtual time: no ports, no sleeps, no Internet.
 
 #[cfg(test)]
+mod breaker;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod hooks;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod network;
+#[cfg(test)]
+mod retry;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]

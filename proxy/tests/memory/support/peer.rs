@@ -213,16 +213,16 @@ impl Exchange<'_> {
         let mut bytes = answer.head();
         if !head_only {
             for at in 0..answer.pieces.len() {
+                if at > 0 && !answer.pace.is_zero() {
+                    self.write(&bytes).await?;
+                    bytes.clear();
+                    tokio::time::sleep(answer.pace).await;
+                }
                 if let Some((after, end)) = answer.cut
                     && after == at
                 {
                     self.write(&bytes).await?;
                     return Ok(end.into());
-                }
-                if at > 0 && !answer.pace.is_zero() {
-                    self.write(&bytes).await?;
-                    bytes.clear();
-                    tokio::time::sleep(answer.pace).await;
                 }
                 bytes.extend(answer.piece(at));
             }
