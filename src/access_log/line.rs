@@ -141,37 +141,9 @@ fn trace_id(traceparent: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Mcp;
+    use super::super::record::sample as record;
     use super::*;
-    use http::{HeaderValue, Method, Version};
     use serde_json::json;
-    use std::time::{Duration, UNIX_EPOCH};
-
-    fn record() -> Record {
-        Record {
-            at: UNIX_EPOCH,
-            client: [192, 0, 2, 1].into(),
-            method: Method::POST,
-            uri: "/mcp?token=secret".parse().unwrap(),
-            version: Version::HTTP_11,
-            status: Some(200),
-            bytes: 12,
-            took: Duration::from_micros(1_500),
-            end: End::Complete,
-            attempts: 2,
-            group: Some("search".to_owned()),
-            peer: Some("us".to_owned()),
-            request_id: Some(HeaderValue::from_static("a b")),
-            traceparent: Some(HeaderValue::from_static(
-                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            )),
-            mcp: Some(Mcp {
-                method: Some("tools/call"),
-                name: Some("whoami".to_owned()),
-                session: Some(0xabc),
-            }),
-        }
-    }
 
     #[test]
     fn machines_get_the_names_of_the_schemas() {

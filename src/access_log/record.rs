@@ -74,3 +74,31 @@ impl Mcp {
         }
     }
 }
+
+/// A record for tests.
+#[cfg(test)]
+pub(super) fn sample() -> Record {
+    Record {
+        at: SystemTime::UNIX_EPOCH,
+        client: [192, 0, 2, 1].into(),
+        method: Method::POST,
+        uri: "/mcp?token=secret".parse().unwrap(),
+        version: Version::HTTP_11,
+        status: Some(200),
+        bytes: 12,
+        took: Duration::from_micros(1_500),
+        end: End::Complete,
+        attempts: 2,
+        group: Some("search".to_owned()),
+        peer: Some("us".to_owned()),
+        request_id: Some(HeaderValue::from_static("a b")),
+        traceparent: Some(HeaderValue::from_static(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        )),
+        mcp: Some(Mcp {
+            method: Some("tools/call"),
+            name: Some("whoami".to_owned()),
+            session: Some(0xabc),
+        }),
+    }
+}

@@ -59,10 +59,14 @@ pub(crate) struct Writer {
 impl Writer {
     /// Where requests leave their records.
     pub(crate) fn sink(&self) -> Arc<dyn AccessSink> {
-        Arc::new(Queue {
+        Arc::new(self.queue())
+    }
+
+    fn queue(&self) -> Queue {
+        Queue {
             queue: self.queue.clone(),
             dropped: self.dropped.clone(),
-        })
+        }
     }
 
     /// Counts what was dropped.
@@ -107,8 +111,14 @@ struct Queue {
 
 impl AccessSink for Queue {
     fn log(&self, entry: &Entry<'_>) {
-        let record = Box::new(Record::new(entry));
-        if self.queue.try_send(Message::Record(record)).is_err() {
+        self.put(Record::new(entry));
+    }
+}
+
+impl Queue {
+    fn put(&self, record: Record) {
+        let message = Message::Record(Box::new(record));
+        if self.queue.try_send(message).is_err() {
             self.dropped.one();
         }
     }
@@ -157,3 +167,57 @@ fn note(written: io::Result<()>, failed: bool) -> bool {
 
 /// A few MiB at most; at 100,000 requests per second it bridges some 80 ms.
 const QUEUE: usize = 8_192;
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::sample;
+    use super::*;
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+
+    /// A disk that writes nothing until it is told to.
+    struct Disk {
+        /// Told when something waits to be written.
+        busy: Sender<()>,
+        go: Receiver<()>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.busy.send(()).ok();
+            // Nothing is ever sent: it may go on when the other end goes.
+            self.go.recv().ok();
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_the_rest_is_written_in_the_end() {
+        let (busy, waits) = channel();
+        let (go, held) = channel();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let disk = Disk {
+            busy,
+            go: held,
+            written: Arc::clone(&written),
+        };
+        let writer = start(Box::new(disk), AccessLogFormat::Json, 2).unwrap();
+        let (queue, dropped) = (writer.queue(), writer.dropped());
+        queue.put(sample());
+        waits.recv().unwrap();
+        // The thread is busy with the first: two wait, and two are too many.
+        (0..4).for_each(|_| queue.put(sample()));
+        assert_eq!(dropped.count(), 2);
+        drop(go);
+        writer.finish();
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 3);
+        assert_eq!(dropped.count(), 2);
+    }
+}
