@@ -68,13 +68,6 @@ impl Routes {
                     .is_none_or(|name| facts.mcp_name == Some(name))
         })
     }
-
-    /// The hosts its routes name.
-    pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.routes
-            .iter()
-            .filter_map(|route| route.matches.host.as_deref())
-    }
 }
 
 /// Whether `prefix`, which ends with no `/`, is a prefix of `path` on a segment boundary.

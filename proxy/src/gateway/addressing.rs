@@ -8,14 +8,10 @@ use http::header;
 /// Checks Host and Origin of an MCP request before anything is rewritten.
 pub(super) fn check(session: &Session, snapshot: &Snapshot) -> Result<(), Forbidden> {
     let headers = &session.request.headers;
-    let named: Vec<&str> = match &snapshot.routes {
-        Some(routes) => routes.hosts().collect(),
-        None => Vec::new(),
-    };
     check_host(
         headers.get(header::HOST).map(http::HeaderValue::as_bytes),
         headers.get(header::ORIGIN).map(http::HeaderValue::as_bytes),
         session.connection.local.ip(),
-        named.iter().copied(),
+        snapshot.hosts.iter().map(String::as_str),
     )
 }

@@ -11,6 +11,7 @@ mod key;
 mod request;
 mod response;
 mod snapshot;
+mod sticky;
 
 pub use access::{AccessSink, Entry};
 pub use ctx::Ctx;

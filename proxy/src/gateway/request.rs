@@ -5,7 +5,7 @@
 )]
 
 use super::ctx::{Ctx, Mcp};
-use super::{Snapshot, addressing, faults, key};
+use super::{Snapshot, addressing, faults, key, sticky};
 use crate::group::Group;
 use crate::hooks::{Attempt, Reply, Target};
 use crate::mcp::fault::Cause;
@@ -46,6 +46,11 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     } else {
         target.pin = stream_message(session, ctx, &group)?;
         target.mcp = target.pin.is_some() || ctx.resource.is_some();
+        let several = group.peers.len() > 1 && group.settings.protocol != Protocol::Http;
+        if several && oauth::is_authorization_path(session.request.uri.path()) {
+            // Rule 28: what one step of an authorization leaves behind, the next one needs.
+            target.pin = sticky::peer(&group, session);
+        }
         let opens = session.request.method == http::Method::GET && accepts_events(session);
         ctx.opens_stream = opens && group.settings.protocol != Protocol::Http;
     }
@@ -103,7 +108,17 @@ fn route(
         mcp_method: text(&header::METHOD),
         mcp_name: text(&header::NAME),
     };
-    let route = routes.find(&facts).ok_or_else(none)?;
+    let Some(route) = routes.find(&facts) else {
+        // Rule 28: the authorization server of 2025-03-26 is at the root, whatever the routes.
+        let group = snapshot
+            .groups
+            .iter()
+            .find(|group| group.settings.protocol != Protocol::Http);
+        let group = group
+            .filter(|_| oauth::is_authorization_path(path))
+            .ok_or_else(none)?;
+        return Ok((Arc::clone(group), None));
+    };
     ctx.prefix.clone_from(&route.matches.path);
     let group = snapshot.groups.get(route.group).ok_or_else(none)?;
     let prefix = resource.is_none().then_some(route.matches.path.len());

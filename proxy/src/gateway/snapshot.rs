@@ -15,6 +15,9 @@ pub struct Snapshot {
     pub(super) routes: Option<Routes>,
     pub(super) keys: KeyRing,
     pub(super) binding: SessionBinding,
+    /// Hosts under which MCP may be asked for on loopback listeners: those the routes name, and
+    /// those the listeners allow.
+    pub(super) hosts: Vec<String>,
 }
 
 /// Why settings cannot be used. `config` finds all of these beforehand.
@@ -58,7 +61,17 @@ impl Snapshot {
             keys => KeyRing::new(keys),
         };
         let keys = keys.map_err(SnapshotError::Key)?;
+        let named = settings
+            .routes
+            .iter()
+            .filter_map(|route| route.matches.host.clone());
+        let allowed = settings
+            .listeners
+            .iter()
+            .flat_map(|listener| listener.hosts.clone());
+        let hosts = named.chain(allowed).collect();
         Ok(Self {
+            hosts,
             groups,
             routes,
             keys,

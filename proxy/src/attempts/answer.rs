@@ -1,0 +1,276 @@
+//! What becomes of a response head: relayed, replaced, or set aside for a better one.
+
+use super::{Attempts, Committed, Ended, Turn};
+use crate::attempt::Answer;
+use crate::error::{AttemptError, Phase};
+use crate::headers::forward_response;
+use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction};
+use crate::network::Network;
+use crate::relay::{BodyKind, PaceBounds};
+use crate::transaction::Transaction;
+use crate::upstream::Connection;
+use bytes::{Bytes, BytesMut};
+use http::{header, response};
+use hyper::body::Incoming;
+use lb::{
+    Cause, Class, Decision, Delivery, Failure, Next, Outcome, Pick, Received, Repeat, Sent, Time,
+};
+use std::time::Duration;
+
+impl<N: Network, H: Hooks> Attempts<'_, N, H> {
+    /// A response head has come.
+    pub(super) async fn answered(
+        &mut self,
+        mut answer: Answer<N>,
+        mut pick: Pick,
+        began: Time,
+        safe: bool,
+    ) -> Turn<N> {
+        let status = answer.head.status.as_u16();
+        let retry_after = retry_after(&answer.head);
+        let identity = &self.thread.shared.identity;
+        if forward_response(&mut answer.head, identity).is_err() {
+            let failure = Failure {
+                cause: Cause::Malformed,
+                sent: Sent::Full,
+                received: Received::Partial,
+                reused: answer.connection.is_reused(),
+            };
+            let error = AttemptError {
+                phase: Phase::Head,
+                failure,
+                peer: pick.peer(),
+                source: None,
+            };
+            return self.failed(&error, pick, began, safe);
+        }
+        let outcome = Outcome::Answered {
+            status,
+            retry_after,
+        };
+        let class = self.settle(&mut pick, began, &outcome);
+        if class.retry != Repeat::Never
+            && let Decision::Retry { wait, next, .. } = self.decide(&outcome, &class, safe, &pick)
+        {
+            return self.set_aside(answer, &pick, wait, next).await;
+        }
+        self.shape(answer, pick, began, &outcome, class, safe).await
+    }
+
+    /// Keeps an answer in case no better one comes.
+    async fn set_aside(
+        &mut self,
+        answer: Answer<N>,
+        pick: &Pick,
+        wait: Duration,
+        next: Next,
+    ) -> Turn<N> {
+        let reused = answer.connection.is_reused();
+        match whole(answer).await {
+            Some(reply) => self.last = Some(reply),
+            None if self.last.is_some() => {}
+            None => {
+                self.reached = Some(AttemptError {
+                    phase: Phase::Body,
+                    failure: Failure {
+                        cause: Cause::BodyAborted,
+                        sent: Sent::Full,
+                        received: Received::Head,
+                        reused,
+                    },
+                    peer: pick.peer(),
+                    source: None,
+                });
+            }
+        }
+        self.again(pick.peer(), wait, next)
+    }
+
+    /// Lets the hooks see the answer, and perhaps the beginning of its body.
+    async fn shape(
+        &mut self,
+        mut answer: Answer<N>,
+        pick: Pick,
+        began: Time,
+        outcome: &Outcome,
+        class: Class,
+        safe: bool,
+    ) -> Turn<N> {
+        let mut prefix = BytesMut::new();
+        let mut ended = http_body::Body::is_end_stream(&answer.incoming);
+        loop {
+            let Transaction {
+                session,
+                ctx,
+                hooks,
+                ..
+            } = &mut *self.transaction;
+            let attempt = Attempt {
+                session: &*session,
+                group: &self.target.group,
+                peer: pick.peer(),
+                number: self.made,
+                began,
+            };
+            let seen = Prefix {
+                bytes: &prefix,
+                ended,
+            };
+            let transform = match hooks.upstream_response(&attempt, &mut answer.head, &seen, ctx) {
+                ResponseAction::Transform(transform) => Some(transform),
+                ResponseAction::Read(limit) if !ended && prefix.len() < limit => {
+                    match self.read(&mut answer).await {
+                        Some(Ok(data)) => prefix.extend_from_slice(&data),
+                        Some(Err(())) => {
+                            let peer = pick.peer();
+                            let failure = Failure {
+                                cause: Cause::BodyAborted,
+                                sent: Sent::Full,
+                                received: Received::Head,
+                                reused: answer.connection.is_reused(),
+                            };
+                            let error = AttemptError {
+                                phase: Phase::Body,
+                                failure,
+                                peer,
+                                source: None,
+                            };
+                            return self.failed(&error, pick, began, safe);
+                        }
+                        None => ended = true,
+                    }
+                    continue;
+                }
+                ResponseAction::Forward | ResponseAction::Read(_) => None,
+                ResponseAction::Replace(reply) => return Turn::End(Ended::Reply(reply)),
+                ResponseAction::Retry(_) => {
+                    let asked = Class {
+                        retry: Repeat::Any { free: false },
+                        ..class
+                    };
+                    let may = safe || class.delivery == Delivery::NotSent;
+                    if may
+                        && let Decision::Retry { wait, next, .. } =
+                            self.decide(outcome, &asked, safe, &pick)
+                    {
+                        return self.set_aside(answer, &pick, wait, next).await;
+                    }
+                    None
+                }
+            };
+            if transform.is_some() {
+                answer.head.headers.remove(header::CONTENT_LENGTH);
+            }
+            let bounds = self.pace(&answer.head);
+            let prefix = prefix.freeze();
+            let committed = Committed {
+                answer,
+                pick,
+                prefix,
+                transform,
+                bounds,
+            };
+            return Turn::Commit(Box::new(committed));
+        }
+    }
+
+    /// The next piece of a body that is looked at before the commit, within the idle bound.
+    async fn read(&self, answer: &mut Answer<N>) -> Option<Result<Bytes, ()>> {
+        let Answer {
+            incoming,
+            connection,
+            ..
+        } = answer;
+        let idle = self
+            .target
+            .timeouts
+            .idle
+            .unwrap_or(LONGEST_LOOK)
+            .min(LONGEST_LOOK);
+        match tokio::time::timeout(idle, next_data(incoming, connection)).await {
+            Ok(data) => data,
+            Err(_) => Some(Err(())),
+        }
+    }
+
+    fn pace(&self, head: &response::Parts) -> PaceBounds {
+        let timeouts = &self.target.timeouts;
+        let kind = if is_event_stream(head) {
+            BodyKind::Events(self.target.group.settings.sse_keepalive)
+        } else {
+            BodyKind::Plain
+        };
+        PaceBounds {
+            idle: timeouts.idle,
+            total: self.total,
+            kind,
+        }
+    }
+}
+
+/// Reads a whole small answer, in case no better one comes; none if it is large or slow.
+async fn whole<N: Network>(answer: Answer<N>) -> Option<Reply> {
+    let Answer {
+        head,
+        mut incoming,
+        mut connection,
+    } = answer;
+    let mut body = BytesMut::new();
+    let reading = async {
+        while let Some(data) = next_data(&mut incoming, &mut connection).await {
+            body.extend_from_slice(&data?);
+            if body.len() > LARGEST_KEPT {
+                return Err(());
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(LONGEST_KEEP, reading).await {
+        Ok(Ok(())) => Some(Reply::from_parts(head, body.freeze())),
+        _ => None,
+    }
+}
+
+/// The next data of a body; trailers are skipped.
+async fn next_data<S>(
+    incoming: &mut Incoming,
+    connection: &mut Connection<S>,
+) -> Option<Result<Bytes, ()>>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    loop {
+        let frame = std::future::poll_fn(|cx| connection.poll_frame(incoming, cx)).await?;
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) => return Some(Ok(data)),
+            Ok(Err(_)) => {}
+            Err(_) => return Some(Err(())),
+        }
+    }
+}
+
+fn is_event_stream(head: &response::Parts) -> bool {
+    let kind = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map(http::HeaderValue::as_bytes);
+    let stream = b"text/event-stream";
+    kind.and_then(|kind| kind.get(..stream.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(stream))
+}
+
+/// `Retry-After` in seconds (RFC 9110 §10.2.3); a date is not understood.
+fn retry_after(head: &response::Parts) -> Option<Duration> {
+    if !matches!(head.status.as_u16(), 429 | 503) {
+        return None;
+    }
+    let value = head.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// An answer larger than this is not kept for want of a better one.
+const LARGEST_KEPT: usize = 64 * 1024;
+/// Nor one that takes longer than this to arrive.
+const LONGEST_KEEP: Duration = Duration::from_millis(250);
+/// A hook that wants to see the beginning of a body waits no longer than this for a piece.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);

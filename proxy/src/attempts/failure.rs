@@ -1,0 +1,138 @@
+//! What becomes of a failure: the hooks advise, the policy decides.
+
+use super::{Attempts, Ended, Turn};
+use crate::error::{AttemptError, Phase, ProxyError};
+use crate::hooks::{Attempt, Hooks, RetryDecision};
+use crate::network::Network;
+use crate::transaction::Transaction;
+use lb::{Class, Decision, Delivery, Next, Outcome, Pick, Repeat, RetryFacts, Time};
+use std::time::Duration;
+
+impl<N: Network, H: Hooks> Attempts<'_, N, H> {
+    /// An attempt failed.
+    pub(super) fn failed(
+        &mut self,
+        error: &AttemptError,
+        mut pick: Pick,
+        began: Time,
+        safe: bool,
+    ) -> Turn<N> {
+        let outcome = Outcome::Failed(error.failure);
+        let class = self.settle(&mut pick, began, &outcome);
+        let now = self.thread.clock.now();
+        self.first_failure.get_or_insert(now);
+        if class.delivery != Delivery::NotSent {
+            self.reached = Some(error.clone());
+        }
+        let Transaction {
+            session,
+            ctx,
+            hooks,
+            ..
+        } = &mut *self.transaction;
+        let attempt = Attempt {
+            session: &*session,
+            group: &self.target.group,
+            peer: pick.peer(),
+            number: self.made,
+            began,
+        };
+        let advice = match error.phase {
+            Phase::Connect => hooks.fail_to_connect(&attempt, error, ctx),
+            Phase::Send | Phase::Head | Phase::Body => {
+                hooks.error_while_proxy(&attempt, error, ctx)
+            }
+        };
+        // What a hook asks for is done if the class of the failure allows it, listed or not.
+        let may = safe || class.delivery == Delivery::NotSent;
+        let asked = Class {
+            retry: Repeat::Any { free: false },
+            ..class
+        };
+        let asked = if may { asked } else { class };
+        let decision = match advice {
+            RetryDecision::Policy => self.decide(&outcome, &class, safe, &pick),
+            RetryDecision::Stop => {
+                return Turn::End(Ended::Error(ProxyError::Attempt(error.clone())));
+            }
+            RetryDecision::NextPeer { backoff } => {
+                match self.decide(&outcome, &asked, safe, &pick) {
+                    Decision::Retry { wait, charged, .. } => Decision::Retry {
+                        wait: backoff.unwrap_or(wait),
+                        next: Next::OtherPeer,
+                        charged,
+                    },
+                    stop @ Decision::Stop(_) => stop,
+                }
+            }
+            RetryDecision::SamePeerFresh => match self.decide(&outcome, &asked, safe, &pick) {
+                Decision::Retry { wait, charged, .. } => Decision::Retry {
+                    wait,
+                    next: Next::SamePeerFresh,
+                    charged,
+                },
+                stop @ Decision::Stop(_) => stop,
+            },
+            RetryDecision::Unsafe { why } => {
+                tracing::info!(why, peer = attempt.peer_name(), "unsafe_retry");
+                let asked = Class {
+                    retry: Repeat::Any { free: false },
+                    ..class
+                };
+                self.decide(&outcome, &asked, true, &pick)
+            }
+        };
+        match decision {
+            Decision::Retry { wait, next, .. } => self.again(pick.peer(), wait, next),
+            Decision::Stop(_) => Turn::End(Ended::Error(ProxyError::Attempt(error.clone()))),
+        }
+    }
+
+    pub(super) fn again(&mut self, peer: lb::PeerIndex, wait: Duration, next: Next) -> Turn<N> {
+        if next == Next::SamePeerFresh {
+            self.same_peer = Some(peer);
+        }
+        Turn::Again(wait)
+    }
+
+    /// Asks the policy.
+    pub(super) fn decide(
+        &mut self,
+        outcome: &Outcome,
+        class: &Class,
+        safe: bool,
+        pick: &Pick,
+    ) -> Decision {
+        let group = &self.target.group;
+        let now = self.thread.clock.now();
+        let upload = &self.transaction.session.upload;
+        let facts = RetryFacts {
+            outcome,
+            class,
+            safe,
+            replayable: upload.is_replayable(),
+            committed: false,
+            attempts: self.made,
+            free: self.free,
+            first_failure: *self.first_failure.get_or_insert(now),
+            remaining: self.total.map(|total| total.since(now)),
+            other_peers: self.target.pin.is_none() && group.lb.has_other(&self.tried, now),
+        };
+        // A panic pick is one attempt and no more (lb: panic rules).
+        let decision = if pick.is_panic() {
+            Decision::Stop(lb::Why::NoOtherPeer)
+        } else {
+            group.lb.decide(&facts, now, self.thread.clock.entropy())
+        };
+        if facts.is_free() && matches!(decision, Decision::Retry { .. }) {
+            self.free += 1;
+        }
+        match decision {
+            Decision::Retry { charged: true, .. } => group.metrics.retries.charged.increment(),
+            Decision::Retry { charged: false, .. } => group.metrics.retries.not_sent.increment(),
+            Decision::Stop(lb::Why::Budget) => group.metrics.retries.budget.increment(),
+            Decision::Stop(_) => {}
+        }
+        decision
+    }
+}

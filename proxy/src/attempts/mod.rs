@@ -1,0 +1,308 @@
+//! The attempt loop: pick, try, classify, settle, then commit or decide and pick again.
+
+mod address;
+mod answer;
+mod failure;
+
+use address::address;
+
+use crate::attempt::{Answer, Bounds, Failed, acquire, send};
+use crate::error::{AttemptError, ProxyError};
+use crate::hooks::{Attempt, Hooks, Reply, Target, Transform};
+use crate::metrics::{AttemptMetrics, Counter};
+use crate::network::Network;
+use crate::relay::PaceBounds;
+use crate::session::AttemptReport;
+use crate::thread::Thread;
+use crate::transaction::Transaction;
+use bytes::Bytes;
+use lb::{
+    Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
+};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The tries of one request.
+pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
+    thread: &'a Rc<Thread<N, H>>,
+    target: &'a Target,
+    transaction: &'a mut Transaction<H>,
+    tried: Tried,
+    made: u32,
+    free: u32,
+    first_failure: Option<Time>,
+    /// The next attempt goes to the same peer, on a new connection.
+    same_peer: Option<lb::PeerIndex>,
+    total: Option<Time>,
+    /// A peer's answer that was to be better by another attempt.
+    last: Option<Reply>,
+    /// The last failure of an attempt that may have reached its peer.
+    reached: Option<AttemptError>,
+}
+
+/// A peer's answer that goes downstream.
+pub(crate) struct Committed<N: Network> {
+    pub(crate) answer: Answer<N>,
+    pub(crate) pick: Pick,
+    /// What was read of the body to look at it.
+    pub(crate) prefix: Bytes,
+    pub(crate) transform: Option<Box<dyn Transform>>,
+    pub(crate) bounds: PaceBounds,
+}
+
+/// Why there is no answer of a peer to relay.
+pub(crate) enum Ended {
+    /// The client did not send its body.
+    Client,
+    /// No peer answered.
+    Error(ProxyError),
+    /// An answer that is complete already.
+    Reply(Reply),
+}
+
+/// What one turn of the loop came to.
+enum Turn<N: Network> {
+    Again(Duration),
+    Commit(Box<Committed<N>>),
+    End(Ended),
+}
+
+impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
+    pub(crate) fn new(
+        thread: &'a Rc<Thread<N, H>>,
+        target: &'a Target,
+        transaction: &'a mut Transaction<H>,
+    ) -> Self {
+        let total = target
+            .timeouts
+            .total
+            .map(|total| transaction.session.started + total);
+        Self {
+            thread,
+            target,
+            transaction,
+            tried: Tried::default(),
+            made: 0,
+            free: 0,
+            first_failure: None,
+            same_peer: None,
+            total,
+            last: None,
+            reached: None,
+        }
+    }
+
+    /// Tries until a peer's answer can be relayed, or there is nothing more to try.
+    pub(crate) async fn run(mut self) -> Result<Committed<N>, Ended> {
+        self.target.group.lb.arrived(self.thread.clock.recent());
+        loop {
+            let turn = self.turn().await;
+            self.report_changes();
+            match turn {
+                Turn::Again(wait) if wait.is_zero() => {}
+                // Dropping the request, when its client leaves, ends the wait.
+                Turn::Again(wait) => tokio::time::sleep(wait).await,
+                Turn::Commit(committed) => return Ok(*committed),
+                // After exhausted retries the client gets the last answer, if there was one
+                // (haproxy/haproxy#439).
+                Turn::End(Ended::Error(error)) => {
+                    let error = honest(error, self.reached);
+                    return Err(self.last.map_or(Ended::Error(error), Ended::Reply));
+                }
+                Turn::End(ended) => return Err(ended),
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Turn<N> {
+        let group = &self.target.group;
+        let now = self.thread.clock.now();
+        let safe = self.is_safe();
+        let request = PickRequest {
+            hash: self.target.hash,
+            pin: self.target.pin,
+            region: self.target.region.as_deref(),
+            tried: &self.tried,
+            repeatable: safe && self.transaction.session.upload.is_replayable(),
+            retry_same: self.same_peer.is_some(),
+        };
+        let mut pick = match group.lb.pick(&request, now, self.thread.clock.entropy()) {
+            Ok(pick) => pick,
+            Err(none) => return Turn::End(Ended::Error(ProxyError::NoPeer(none))),
+        };
+        self.made += 1;
+        let bounds = self.bounds(safe);
+        self.transaction
+            .session
+            .report
+            .attempts
+            .push(AttemptReport {
+                peer: pick.peer(),
+                status: None,
+                cause: None,
+                began: now,
+            });
+        self.tried.insert(pick.peer());
+        self.same_peer = None;
+        match self.attempt(&pick, now, bounds).await {
+            Ok(answer) => self.answered(answer, pick, now, safe).await,
+            Err(Failed::Client) => {
+                self.settle(&mut pick, now, &Outcome::Cancelled);
+                Turn::End(Ended::Client)
+            }
+            Err(Failed::Exhausted(error)) => {
+                self.settle(&mut pick, now, &Outcome::Local);
+                Turn::End(Ended::Error(ProxyError::Exhausted(error.into())))
+            }
+            Err(Failed::Peer(error)) => self.failed(&error, pick, now, safe),
+            Err(Failed::Total(sent)) => {
+                let failure = Failure {
+                    cause: Cause::HeadTimeout,
+                    sent,
+                    received: Received::Nothing,
+                    reused: false,
+                };
+                let class = self.settle(&mut pick, now, &Outcome::Failed(failure));
+                Turn::End(Ended::Error(ProxyError::Total(class.delivery)))
+            }
+        }
+    }
+
+    /// Whether the request may run twice.
+    fn is_safe(&mut self) -> bool {
+        let Transaction {
+            session,
+            ctx,
+            hooks,
+            ..
+        } = &mut *self.transaction;
+        hooks.repeat_safe(session, ctx)
+    }
+
+    fn bounds(&self, safe: bool) -> Bounds {
+        let policy = &self.target.group.lb.policy().retry;
+        let movable = safe && self.transaction.session.upload.is_replayable();
+        // The last attempt gets all the time there is: a slow answer beats none (Linkerd).
+        let last = !movable || self.made >= policy.attempts;
+        Bounds {
+            total: self.total,
+            per_try: policy.per_try.filter(|_| !last),
+            movable: movable && !last,
+            fresh: self.made > 1,
+        }
+    }
+
+    /// Tries once.
+    async fn attempt(
+        &mut self,
+        pick: &Pick,
+        began: Time,
+        bounds: Bounds,
+    ) -> Result<Answer<N>, Failed> {
+        let (thread, target) = (self.thread, self.target);
+        let connection = acquire(thread, target, pick.peer(), bounds).await?;
+        let Transaction {
+            session,
+            ctx,
+            hooks,
+            ..
+        } = &mut *self.transaction;
+        let mut head = session.request.clone();
+        address(&mut head, target, pick.peer());
+        let attempt = Attempt {
+            session: &*session,
+            group: &target.group,
+            peer: pick.peer(),
+            number: self.made,
+            began,
+        };
+        hooks.connected_to_upstream(&attempt, ctx);
+        hooks.upstream_request(&attempt, &mut head, ctx);
+        send(
+            thread,
+            target,
+            &attempt,
+            connection,
+            head,
+            &session.upload,
+            bounds,
+        )
+        .await
+    }
+
+    /// Tells the peer's breaker, and counts.
+    fn settle(&mut self, pick: &mut Pick, began: Time, outcome: &Outcome) -> Class {
+        let mut class = lb::classify(outcome);
+        let group = &self.target.group;
+        let attempt = self.view(pick.peer(), began);
+        if let Some(verdict) = self.transaction.hooks.classify(&attempt, outcome) {
+            class.verdict = verdict;
+        }
+        let clock = &self.thread.clock;
+        pick.settle(class.verdict, clock.now(), clock.entropy());
+        let peer = group.peer(pick.peer());
+        if class.fast_check {
+            peer.suspect();
+        }
+        counter(&peer.metrics.attempts, outcome, &class).increment();
+        let report = self.transaction.session.report.attempts.last_mut();
+        if let Some(report) = report {
+            match outcome {
+                Outcome::Answered { status, .. } => report.status = Some(*status),
+                Outcome::Failed(failure) => report.cause = Some(failure.cause),
+                Outcome::Cancelled | Outcome::Local => {}
+            }
+        }
+        class
+    }
+
+    fn view(&self, peer: lb::PeerIndex, began: Time) -> Attempt<'_> {
+        Attempt {
+            session: &self.transaction.session,
+            group: &self.target.group,
+            peer,
+            number: self.made,
+            began,
+        }
+    }
+
+    /// Tells the hooks what changed in the group.
+    fn report_changes(&self) {
+        let group = &self.target.group;
+        for change in group.lb.take_changes() {
+            crate::events::report(group, &change);
+            self.thread.hooks.on_event(group, &change);
+        }
+    }
+}
+
+/// An error that does not deny what an earlier attempt has done: a request that may have reached
+/// a peer is not said to be unsent because the next peer refused the connection.
+fn honest(error: ProxyError, reached: Option<AttemptError>) -> ProxyError {
+    match (error, reached) {
+        (ProxyError::Total(_), Some(_)) => ProxyError::Total(Delivery::Unknown),
+        (error, Some(reached)) if error.delivery() == Delivery::NotSent => {
+            ProxyError::Attempt(reached)
+        }
+        (error, _) => error,
+    }
+}
+
+fn counter<'a>(metrics: &'a AttemptMetrics, outcome: &Outcome, class: &Class) -> &'a Counter {
+    match outcome {
+        Outcome::Answered { .. }
+            if matches!(class.verdict, Verdict::Succeed | Verdict::Neutral) =>
+        {
+            &metrics.answered
+        }
+        Outcome::Answered { .. } => &metrics.failed_status,
+        Outcome::Cancelled | Outcome::Local => &metrics.cancelled,
+        Outcome::Failed(failure) => match failure.cause {
+            Cause::Connect | Cause::ConnectTimeout | Cause::Tls => &metrics.connect,
+            Cause::HeadTimeout | Cause::Lost => &metrics.timeout,
+            Cause::Unprocessed => &metrics.stale,
+            Cause::BodyAborted => &metrics.body,
+            Cause::Closed | Cause::Malformed | Cause::Reset => &metrics.reset,
+        },
+    }
+}
