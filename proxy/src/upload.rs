@@ -137,7 +137,9 @@ impl Upload {
     pub(crate) fn is_replayable(&self) -> bool {
         self.0.as_ref().is_none_or(|state| {
             let state = state.borrow();
-            state.replayable && !state.failed
+            // What was read over the cap is still here until an attempt takes it.
+            let complete = state.replayable || state.spilled.is_some();
+            complete && !state.failed
         })
     }
 
