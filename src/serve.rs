@@ -7,12 +7,13 @@ use std::sync::Arc;
 use config::{AccessLog, Admin};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
+use proxy::group::Group;
 use proxy::network::SystemNetwork;
 use proxy::server::{Control, Running, Server};
-use proxy::settings::Settings;
+use proxy::settings::{Probe, Settings};
 
 use crate::access_log::{Writer, open};
-use crate::admin::{self, Observed};
+use crate::admin::{self, GroupStatus, Observed};
 use crate::error::Error;
 use crate::logs::READY;
 
@@ -82,8 +83,11 @@ impl Serving {
         })
     }
 
-    /// Tells whoever waits for it where it listens.
+    /// Tells what it serves by, and whoever waits for it where it listens.
     pub(crate) fn announce(&self) {
+        for group in self.gateway.groups() {
+            introduce(&group, self.clock);
+        }
         for address in &self.addresses {
             tracing::info!(target: READY, %address, "listening");
         }
@@ -107,5 +111,28 @@ impl Serving {
             writer.finish();
         }
         ended
+    }
+}
+
+/// Logs what a group is made of.
+fn introduce(group: &Group, clock: ClockSource) {
+    let status = GroupStatus::new(group, clock.now());
+    let (name, strategy) = (&status.name, &status.strategy);
+    tracing::info!(group = name, strategy, "group_created");
+    for peer in &status.peers {
+        let (priority, weight) = (peer.priority, peer.weight);
+        tracing::info!(
+            group = name,
+            peer = peer.name,
+            priority,
+            weight,
+            "member_added"
+        );
+    }
+    let check = &group.settings.health_check;
+    if check.probe != Some(Probe::None) {
+        let interval_s = check.interval.as_secs_f64();
+        let task = "health_check";
+        tracing::info!(task, group = name, interval_s, "background_worker_started");
     }
 }

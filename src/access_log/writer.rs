@@ -172,23 +172,24 @@ const QUEUE: usize = 8_192;
 mod tests {
     use super::super::record::sample;
     use super::*;
-    use std::sync::Mutex;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::{Barrier, Mutex};
 
-    /// A disk that writes nothing until it is told to.
+    /// A disk that takes its time with the first write.
     struct Disk {
-        /// Told when something waits to be written.
-        busy: Sender<()>,
-        go: Receiver<()>,
+        /// Met once when the write has come, and once when it may go on.
+        first: Option<Arc<Barrier>>,
         written: Arc<Mutex<Vec<u8>>>,
     }
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.busy.send(()).ok();
-            // Nothing is ever sent: it may go on when the other end goes.
-            self.go.recv().ok();
-            self.written.lock().unwrap().extend_from_slice(bytes);
+            if let Some(barrier) = self.first.take() {
+                barrier.wait();
+                barrier.wait();
+            }
+            let written = self.written.lock();
+            let mut written = written.map_err(|_| io::Error::other("poisoned"))?;
+            written.extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -199,22 +200,20 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_counted_and_the_rest_is_written_in_the_end() {
-        let (busy, waits) = channel();
-        let (go, held) = channel();
+        let barrier = Arc::new(Barrier::new(2));
         let written = Arc::new(Mutex::new(Vec::new()));
         let disk = Disk {
-            busy,
-            go: held,
+            first: Some(Arc::clone(&barrier)),
             written: Arc::clone(&written),
         };
         let writer = start(Box::new(disk), AccessLogFormat::Json, 2).unwrap();
         let (queue, dropped) = (writer.queue(), writer.dropped());
         queue.put(sample());
-        waits.recv().unwrap();
+        barrier.wait();
         // The thread is busy with the first: two wait, and two are too many.
         (0..4).for_each(|_| queue.put(sample()));
         assert_eq!(dropped.count(), 2);
-        drop(go);
+        barrier.wait();
         writer.finish();
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), 3);

@@ -109,6 +109,16 @@ fn failures(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::
             ];
             reasons.map(|(reason, count)| (labels(group, "reason", reason), count.get()))
         }),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_session_replay_dropped",
+            "MCP session ids that would have been too long with what moving the session needs",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), group.metrics.replay_dropped.get())),
     )
 }
 

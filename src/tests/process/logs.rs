@@ -33,6 +33,22 @@ fn where_it_listens_is_said_at_every_level() {
 }
 
 #[test]
+fn the_groups_are_named_before_it_listens() {
+    let upstream = Upstream::start();
+    let url = format!("http://{}", upstream.address);
+    let mut program = Program::start(&["proxy", &url, "--listen", "127.0.0.1:0"]);
+    let address = program.address();
+    let peer = upstream.address;
+    let expected = [
+        "INFO  group_created group=default strategy=p2c".to_owned(),
+        format!("INFO  member_added group=default peer={peer} priority=1 weight=1"),
+        "INFO  background_worker_started task=health_check group=default interval_s=5.0".to_owned(),
+        format!("INFO  listening address={address}"),
+    ];
+    assert_eq!(program.log(), expected);
+}
+
+#[test]
 fn the_format_is_what_the_arguments_say_and_else_what_the_file_says() {
     let upstream = Upstream::start();
     let file = configuration(&upstream, "log: {format: json}");
