@@ -1,5 +1,6 @@
 //! What becomes of a response head: relayed, replaced, or set aside for a better one.
 
+use super::failure::{ASKED, asked};
 use super::{Attempts, Committed, Ended, Turn};
 use crate::attempt::Answer;
 use crate::error::{AttemptError, Phase};
@@ -54,7 +55,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         {
             return self.set_aside(answer, &pick, wait, next).await;
         }
-        self.shape(answer, pick, began, &outcome, class, safe).await
+        self.shape(answer, pick, began, class, safe).await
     }
 
     /// Keeps an answer in case no better one comes.
@@ -92,7 +93,6 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         mut answer: Answer<N>,
         pick: Pick,
         began: Time,
-        outcome: &Outcome,
         class: Class,
         safe: bool,
     ) -> Turn<N> {
@@ -144,14 +144,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                 ResponseAction::Forward | ResponseAction::Read(_) => None,
                 ResponseAction::Replace(reply) => return Turn::End(Ended::Reply(reply)),
                 ResponseAction::Retry(_) => {
-                    let asked = Class {
-                        retry: Repeat::Any { free: false },
-                        ..class
-                    };
                     let may = safe || class.delivery == Delivery::NotSent;
                     if may
                         && let Decision::Retry { wait, next, .. } =
-                            self.decide(outcome, &asked, safe, &pick)
+                            self.decide(&ASKED, &asked(class), safe, &pick)
                     {
                         return self.set_aside(answer, &pick, wait, next).await;
                     }

@@ -45,18 +45,21 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         };
         // What a hook asks for is done if the class of the failure allows it, listed or not.
         let may = safe || class.delivery == Delivery::NotSent;
-        let asked = Class {
-            retry: Repeat::Any { free: false },
-            ..class
+        let (wanted, wanted_class) = if may {
+            (ASKED, asked(class))
+        } else {
+            (outcome, class)
         };
-        let asked = if may { asked } else { class };
         let decision = match advice {
             RetryDecision::Policy => self.decide(&outcome, &class, safe, &pick),
             RetryDecision::Stop => {
                 return Turn::End(Ended::Error(ProxyError::Attempt(error.clone())));
             }
             RetryDecision::NextPeer { backoff } => {
-                match self.decide(&outcome, &asked, safe, &pick) {
+                match self.decide(&wanted, &wanted_class, safe, &pick) {
+                    Decision::Retry { .. } if backoff.is_some_and(|wait| !self.has_time(wait)) => {
+                        Decision::Stop(lb::Why::Deadline)
+                    }
                     Decision::Retry { wait, charged, .. } => Decision::Retry {
                         wait: backoff.unwrap_or(wait),
                         next: Next::OtherPeer,
@@ -65,21 +68,19 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                     stop @ Decision::Stop(_) => stop,
                 }
             }
-            RetryDecision::SamePeerFresh => match self.decide(&outcome, &asked, safe, &pick) {
-                Decision::Retry { wait, charged, .. } => Decision::Retry {
-                    wait,
-                    next: Next::SamePeerFresh,
-                    charged,
-                },
-                stop @ Decision::Stop(_) => stop,
-            },
+            RetryDecision::SamePeerFresh => {
+                match self.decide(&wanted, &wanted_class, safe, &pick) {
+                    Decision::Retry { wait, charged, .. } => Decision::Retry {
+                        wait,
+                        next: Next::SamePeerFresh,
+                        charged,
+                    },
+                    stop @ Decision::Stop(_) => stop,
+                }
+            }
             RetryDecision::Unsafe { why } => {
                 tracing::info!(why, peer = attempt.peer_name(), "unsafe_retry");
-                let asked = Class {
-                    retry: Repeat::Any { free: false },
-                    ..class
-                };
-                self.decide(&outcome, &asked, true, &pick)
+                self.decide(&ASKED, &asked(class), true, &pick)
             }
         };
         match decision {
@@ -93,6 +94,12 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             self.same_peer = Some(peer);
         }
         Turn::Again(wait)
+    }
+
+    /// Whether the request may run on after a wait.
+    fn has_time(&self, wait: Duration) -> bool {
+        let after = self.thread.clock.now() + wait;
+        self.total.is_none_or(|total| after < total)
     }
 
     /// Asks the policy.
@@ -136,3 +143,12 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         decision
     }
 }
+
+/// The class of an attempt that a hook wants to be followed by another.
+pub(super) fn asked(class: Class) -> Class {
+    let retry = Repeat::Any { free: false };
+    Class { retry, ..class }
+}
+
+/// What a hook asks for is, to the policy, an outcome of our own: always listed.
+pub(super) const ASKED: Outcome = Outcome::Local;
