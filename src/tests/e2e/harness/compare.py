@@ -149,13 +149,12 @@ def exchanges(recorder, noise=None):
     return sorted(lines)
 
 
-def difference(direct, proxied, limit=12):
-    """The first differing lines, or None."""
+def difference(direct, proxied, limit=6):
+    """What differs, what the proxy made of it first; or None."""
     if direct == proxied:
         return None
-    lines = difflib.unified_diff(direct, proxied, "direct", "through the proxy", n=0, lineterm="")
-    return "\n".join(_around(line) for line in list(lines)[:limit])
-
-
-def _around(line):
-    return line if len(line) < 1500 else line[:1500] + " …"
+    lines = list(difflib.unified_diff(direct, proxied, n=0, lineterm=""))[2:]
+    through = [line for line in lines if line.startswith("+")][:limit]
+    without = [line for line in lines if line.startswith("-")][:limit]
+    shown = ["through the proxy:", *through, "directly:", *without]
+    return "\n".join(line if len(line) < 700 else line[:700] + " …" for line in shown)

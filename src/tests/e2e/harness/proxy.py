@@ -77,14 +77,13 @@ class Proxy:
 
     def stop(self):
         """Terminate it; it has to leave with 0, and by itself."""
-        _started.remove(self)
         code = self.process.stop(seconds=10)
         if code != 0:
             raise Failure(f"the proxy ended with {code} on SIGTERM: {self.process.tail(5)}")
 
 
-def forget_all():
-    """The proxies of a suite that failed, for their logs; none of them is remembered after that."""
-    left = list(_started)
+def troubled():
+    """The proxies since the last call whose log has more than information; they are forgotten with this."""
+    logs = [proxy for proxy in _started if re.search(r"WARN|ERROR|panicked|error", proxy.log())]
     _started.clear()
-    return left
+    return logs

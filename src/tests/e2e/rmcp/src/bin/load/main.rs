@@ -106,6 +106,9 @@ impl Load {
             if let End::Answered(answer) = &end {
                 session = call.session_after(answer, session);
             }
+            if turn % SESSION_TURNS == 0 {
+                session = None;
+            }
             if told != "ok" {
                 // A caller that fails does not come back at once, and the test is not about a spinning one.
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -167,3 +170,6 @@ async fn main() {
     }
     println!("{}", load.counts());
 }
+
+/// Sessions end now and then, because only a new one can go to a peer that has come back.
+const SESSION_TURNS: u64 = 25;
