@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::status::Address;
+
 /// Keeps MCP servers and HTTP services reachable when one of them is lost.
 #[derive(Debug, Parser)]
 #[command(name = "backstay", version, arg_required_else_help = true)]
@@ -109,7 +111,7 @@ pub(crate) struct Status {
     pub(crate) config: Option<PathBuf>,
     /// The admin address of the running proxy, as in `http://127.0.0.1:9900`
     #[arg(long, value_name = "URL", conflicts_with = "config")]
-    pub(crate) admin: Option<String>,
+    pub(crate) admin: Option<Address>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -113,12 +113,13 @@ async fn oversee(serving: Serving, mut signals: Signals) -> Result<Exit, Error> 
                 Signal::Hangup => tracing::warn!("reload_not_supported"),
                 Signal::Terminate if !draining => {
                     draining = true;
-                    tracing::info!("draining");
+                    // First the deed: whoever reads the line may rely on it.
                     control.shutdown();
+                    tracing::info!("draining");
                 }
                 Signal::Interrupt | Signal::Terminate => {
-                    tracing::info!("closing");
                     control.close();
+                    tracing::info!("closing");
                 }
             }
         }

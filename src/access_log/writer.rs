@@ -144,7 +144,11 @@ fn write(
             note(out.flush(), fails);
             return;
         };
-        let written = writeln!(out, "{}", line(&record, format));
+        let mut line = line(&record, format);
+        line.push('\n');
+        // In one piece, so that the buffer never ends in the middle of a line: on standard error
+        // another thread may write between two of its flushes.
+        let written = out.write_all(line.as_bytes());
         if written.is_err() {
             dropped.one();
         }

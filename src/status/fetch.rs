@@ -1,6 +1,8 @@
 //! One question to the admin listener.
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
@@ -12,13 +14,12 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     authority: String,
 }
 
 impl Address {
-    /// `http://HOST:PORT` or `HOST:PORT`; without a port, 80 as everywhere.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         if uri.scheme().is_some_and(|scheme| scheme.as_str() != "http") {
             return None;
@@ -28,6 +29,23 @@ impl Address {
         Some(Self {
             authority: format!("{}:{port}", authority.host()),
         })
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            authority: address.to_string(),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    /// Reads `http://HOST:PORT` or `HOST:PORT`; without a port it is 80, as everywhere.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text).ok_or("a URL as in http://127.0.0.1:9900")
     }
 }
 
@@ -90,7 +108,8 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in rows {
-            let address = Address::parse(text).map(|address| address.to_string());
+            let address: Result<Address, _> = text.parse();
+            let address = address.ok().map(|address| address.to_string());
             assert_eq!(address.as_deref(), expected, "{text}");
         }
     }

@@ -4,6 +4,7 @@ mod fetch;
 mod table;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use config::ProcessEnvironment;
@@ -13,7 +14,8 @@ use crate::admin::{GroupList, GroupStatus};
 use crate::args::Status;
 use crate::error::{Error, Exit};
 use crate::output;
-use fetch::{Address, fetch};
+pub(crate) use fetch::Address;
+use fetch::fetch;
 
 /// Shows the groups and peers of a running proxy.
 ///
@@ -53,19 +55,16 @@ fn verdict(groups: &[GroupStatus]) -> Exit {
 
 /// Where the running proxy is asked.
 fn address(args: &Status) -> Result<Address, Error> {
-    let text = match (&args.admin, &args.config) {
-        (Some(url), _) => url.clone(),
+    match (&args.admin, &args.config) {
+        (Some(address), _) => Ok(address.clone()),
         (None, Some(file)) => {
             let loaded = config::load(file, &ProcessEnvironment).map_err(Error::Problems)?;
             let listen = loaded.admin.and_then(|admin| admin.listen);
             let listen = listen.ok_or(Error::Missing("the file has no `admin.listen`"))?;
-            listen.to_string()
+            Ok(listen.into())
         }
-        (None, None) => DEFAULT.to_owned(),
-    };
-    Address::parse(&text).ok_or(Error::Missing(
-        "--admin takes a URL as in http://127.0.0.1:9900",
-    ))
+        (None, None) => Ok(DEFAULT.into()),
+    }
 }
 
 async fn groups(address: &Address) -> Result<GroupList, Error> {
@@ -121,7 +120,7 @@ async fn watch(address: &Address) -> Result<Exit, Error> {
 }
 
 /// Where the examples put the admin listener.
-const DEFAULT: &str = "http://127.0.0.1:9900";
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9900);
 /// A local question is answered in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Often enough to see a failover happen.

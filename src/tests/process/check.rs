@@ -83,12 +83,29 @@ fn a_missing_file_is_1_and_wrong_usage_is_2() {
         (&["proxy"], 2),
         (&["run"], 2),
         (&["fly"], 2),
+        (&["status", "--admin", "https://127.0.0.1:9900"], 2),
         (&[], 2),
     ] {
         let output = output(arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn the_admin_listener_stays_on_this_machine() {
+    let arguments = [
+        "proxy",
+        "http://127.0.0.1:9",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "0.0.0.0:0",
+    ];
+    let output = output(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(output.stderr);
+    assert!(told.contains("loopback"), "{told}");
 }
 
 #[test]
