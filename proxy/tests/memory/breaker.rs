@@ -38,8 +38,11 @@ fn when_all_are_open_answers_come_at_once_and_no_connection_is_made() {
         let world = slow_to_reopen(2).start();
         open_all(&world).await;
         let connects = |world: &World| -> Vec<u64> {
-            let hosts = world.peers.iter().map(|peer| peer.ip());
-            hosts.map(|host| world.network.connects(host)).collect()
+            let hosts = world
+                .peers
+                .iter()
+                .map(|peer| world.network.connects(peer.ip()));
+            hosts.collect()
         };
         let refused = world.group.metrics.failures.all_open.get();
         let (before, began) = (connects(&world), Instant::now());

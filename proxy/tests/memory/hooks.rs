@@ -284,6 +284,27 @@ fn a_hook_s_wait_is_waited_for() {
 }
 
 #[test]
+fn no_hook_s_wait_outlives_the_request() {
+    run(async {
+        let mut plan = Plan::new(2);
+        plan.group.timeouts.total = Some(Duration::from_secs(5));
+        let decision = RetryDecision::NextPeer {
+            backoff: Some(Duration::from_secs(3600)),
+        };
+        plan.wish.fail_to_connect = Some(Box::new(move |_| decision));
+        let world = plan.start();
+        world.network.kill(world.peers[0].ip());
+        let mut client = Client::new(&world).await;
+        let began = Instant::now();
+        assert_eq!(
+            client.ask(&Ask::get("/for-ever")).await.unwrap().status,
+            502
+        );
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    });
+}
+
+#[test]
 fn a_hook_may_look_at_the_beginning_of_a_body() {
     let pieces: [&[u8]; 3] = [b"one ", b"two ", b"three"];
     for (limit, form) in [
@@ -537,6 +558,10 @@ fn a_request_is_logged_once_however_it_ends() {
             settle(Duration::from_secs(1)).await;
             let logged = world.spy.only_logged("/log");
             assert_eq!((logged.end, logged.status), (end, status), "{row}");
+            assert_eq!(logged.attempts.len(), 1, "{row}");
+            if row == "whole" {
+                assert_eq!(logged.response_bytes, "status 200".len() as u64);
+            }
             world.assert_idle();
         });
     }

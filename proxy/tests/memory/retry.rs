@@ -65,24 +65,24 @@ fn after_the_last_attempt_the_client_gets_the_last_answer_of_a_peer() {
 
 #[test]
 fn timeouts_are_504_and_say_which() {
+    struct Row(&'static str, fn(&mut Plan), Option<Script>, u64);
     let second = Duration::from_secs(1);
     let hang = || Script::then(Step::Hang);
-    type Change = fn(&mut Plan);
-    let rows: [(&str, Change, Option<Script>, u64); 4] = [
-        ("connection_timeout", |_| {}, None, 1000),
-        (
+    let rows = [
+        Row("connection_timeout", |_| {}, None, 1000),
+        Row(
             "http_response_timeout",
             |plan| plan.group.timeouts.first_byte = Some(Duration::from_secs(3)),
             Some(hang()),
             3000,
         ),
-        (
+        Row(
             "http_response_timeout",
             |plan| plan.group.timeouts.total = Some(Duration::from_secs(2)),
             Some(hang()),
             2000,
         ),
-        (
+        Row(
             "http_response_timeout",
             |plan| plan.group.policy.retry.per_try = Some(Duration::from_millis(500)),
             // Of three attempts on one peer the last has all the time there is.
@@ -90,7 +90,7 @@ fn timeouts_are_504_and_say_which() {
             60_000,
         ),
     ];
-    for (error, change, script, least) in rows {
+    for Row(error, change, script, least) in rows {
         run(async {
             let mut plan = Plan::new(1);
             plan.group.timeouts.connect = second;
@@ -100,12 +100,11 @@ fn timeouts_are_504_and_say_which() {
             }
             change(&mut plan);
             let world = plan.start();
-            match script {
-                Some(script) => world.peers[0].always(script),
-                None => {
-                    let host = world.peers[0].ip();
-                    world.network.set_connecting(host, Connecting::Hang);
-                }
+            if let Some(script) = script {
+                world.peers[0].always(script);
+            } else {
+                let host = world.peers[0].ip();
+                world.network.set_connecting(host, Connecting::Hang);
             }
             let mut client = Client::new(&world).await;
             let began = Instant::now();

@@ -221,7 +221,8 @@ fn trailers_reach_the_other_end() {
 
 #[test]
 fn a_cut_answer_is_cut_for_the_client_too() {
-    let pieces: [&[u8]; 2] = [&[b'x'; 20_000], &[b'y'; 20_000]];
+    let (first, second) = (vec![b'x'; 20_000], vec![b'y'; 20_000]);
+    let pieces: [&[u8]; 2] = [&first, &second];
     for form in [Form::Length, Form::Chunked] {
         for end in [End::Close, End::Reset] {
             run(async {

@@ -86,10 +86,9 @@ impl Evidence<'_> {
     }
 
     fn attempts(&self, logged: &Logged, broken: &mut Vec<String>) {
-        let retry = &self.world.group.lb.policy().retry;
+        // What counts of them is judged as they are made.
         let made = u32::try_from(logged.attempts.len()).unwrap();
-        // Free ones are those on a connection that had ended while idle: one is forgiven.
-        if made > retry.hard_cap || made > retry.attempts + 2 {
+        if made > self.world.group.lb.policy().retry.hard_cap {
             broken.push(format!("{}: {made} attempts", logged.target));
         }
     }
@@ -117,7 +116,7 @@ impl Evidence<'_> {
 
     /// A whole answer is one that a peer gave whole, or the proxy's own.
     fn whole(&self, seen: &Seen, reply: &Reply) -> Option<String> {
-        let Some(at) = answer(reply) else {
+        let Some((at, length)) = answer(reply).zip(length(reply)) else {
             let own = reply.proxy_error().is_some() && reply.status >= 400;
             return (!own).then(|| format!("whose answer is this? {reply:?}"));
         };
@@ -129,7 +128,6 @@ impl Evidence<'_> {
         if entry.answered != Some(reply.status) || entry.whole_at.is_none() {
             return Some(format!("whole, but the peer's was not: {reply:?}"));
         }
-        let length: usize = reply.head.get("x-length").unwrap().parse().unwrap();
         let expected = if seen.method == "HEAD" {
             Vec::new()
         } else {
@@ -145,11 +143,11 @@ impl Evidence<'_> {
         let budget = self.world.group.lb.policy().retry.budget;
         let peers = u64::try_from(self.world.peers.len()).unwrap();
         let reserve = u64::from(budget.reserve).max(3 * peers);
-        for (end, _) in &seen.charges {
+        for end in &seen.charges {
             let begin = end.as_micros().saturating_sub(8_000_000);
             let charges = seen.charges.iter();
-            let within = charges.filter(|(at, _)| at.as_micros() >= begin && at <= end);
-            let charged: u64 = within.map(|(_, n)| n).sum();
+            let charged = charges.filter(|at| at.as_micros() >= begin && *at <= end);
+            let charged = charged.count() as u64;
             let arrivals = seen
                 .arrivals
                 .iter()
@@ -169,4 +167,9 @@ impl Evidence<'_> {
 /// Which entry of the ledger an answer belongs to; none: the proxy's own.
 fn answer(reply: &Reply) -> Option<usize> {
     reply.head.get("x-answer")?.parse().ok()
+}
+
+/// How long the peer says its body is.
+fn length(reply: &Reply) -> Option<usize> {
+    reply.head.get("x-length")?.parse().ok()
 }

@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// All the room for replays is free again: a body as large as may be is sent twice.
-    async fn replay_room(&mut self, replay: usize) {
+    async fn replay_room(&mut self, room: usize) {
         let policy = &self.world.group.lb.policy().retry;
         let tokens = self
             .world
@@ -133,7 +133,7 @@ impl Stage {
         }
         // Four at once take all the room there is; the last is the one that needs it.
         let number = self.askers.number();
-        let ask = Ask::new("PUT", &target(number)).body(body(number, replay));
+        let ask = Ask::new("PUT", &target(number)).body(body(number, room));
         self.moods.fail_once.set(true);
         match stay(&mut clients[0], &ask).await {
             What::Answer(reply) if reply.status == 200 => {}
@@ -258,7 +258,8 @@ impl Stage {
             };
             writeln!(
                 text,
-                "{:>9} client: {} {} {} -> {what}",
+                "{:>9} {:>9} client: {} {} {} -> {what}",
+                at(seen.began),
                 at(seen.ended),
                 seen.method,
                 seen.number,

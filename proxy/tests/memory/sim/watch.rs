@@ -1,10 +1,10 @@
 //! What must hold at every moment: seen through the hooks.
 
 use crate::support::Watch;
-use lb::{BreakerView, NoPeer, Outcome, Time};
+use lb::{BreakerView, Delivery, GroupView, NoPeer, Outcome, Repeat, Time};
 use proxy::error::ProxyError;
 use proxy::hooks::Attempt;
-use proxy::session::{Report, Session};
+use proxy::session::{AttemptReport, Report, Session};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -18,10 +18,9 @@ pub(super) struct Watched {
     requests: BTreeMap<String, Request>,
     /// Half-open probes in flight.
     probes: BTreeMap<Period, u32>,
-    /// When a request arrived, and when the counter of charged retries had grown by how much.
+    /// When requests arrived, and when one was tried again that may have reached a peer.
     pub(super) arrivals: Vec<Time>,
-    pub(super) charges: Vec<(Time, u64)>,
-    charged: u64,
+    pub(super) charges: Vec<Time>,
     pub(super) broken: Vec<String>,
 }
 
@@ -29,6 +28,13 @@ pub(super) struct Watched {
 struct Request {
     /// The peer whose half-open breaker waits for its verdict.
     probe: Option<Period>,
+    /// Peers not tried yet that could have served when the last attempt ended; none if that
+    /// attempt asks for the same peer again.
+    others: Vec<usize>,
+    /// Attempts that do not count.
+    free: u32,
+    /// Another attempt takes a token of the budget.
+    charge: bool,
     logged: u32,
 }
 
@@ -62,12 +68,19 @@ impl Watched {
         }
     }
 
+    /// Counts an attempt that follows another against the budget and the policy.
     fn count(&mut self, attempt: &Attempt<'_>) {
-        let charged = attempt.group.metrics.retries.charged.get();
-        if charged > self.charged {
-            let now = attempt.session.clock().now();
-            self.charges.push((now, charged - self.charged));
-            self.charged = charged;
+        let (session, retry) = (attempt.session, &attempt.group.lb.policy().retry);
+        if attempt.number > retry.hard_cap {
+            self.breaks(session, "more attempts than the hard cap");
+        }
+        let request = self.request(session);
+        let counted = attempt.number - request.free;
+        if std::mem::take(&mut request.charge) {
+            self.charges.push(session.clock().now());
+        }
+        if counted > retry.attempts {
+            self.breaks(session, "more attempts than the policy has");
         }
     }
 }
@@ -83,18 +96,25 @@ impl Watch for Watcher {
         if seen.request(session).logged > 0 {
             seen.breaks(session, "an attempt after the end");
         }
-        if attempt.number > policy.retry.hard_cap {
-            seen.breaks(session, "more attempts than the hard cap");
-        }
-        // Connected at the moment it was picked: the breaker is still as it was.
+        // Connected at the moment it was picked: all is still as it was.
         let now = session.clock().now();
-        let Some(breaker) = &policy.breaker else {
-            return;
-        };
         if now != attempt.began {
             return;
         }
         let view = attempt.group.lb.view(now);
+        let made = &session.report().attempts;
+        let tried = &made[..made.len() - 1];
+        if tried.iter().any(|made| made.peer == attempt.peer) {
+            let free = untried(tried, &view, policy.max_in_flight);
+            let others = &seen.request(session).others;
+            if free.iter().any(|peer| others.contains(peer)) {
+                let what = format!("{:?} again, though {free:?} were not tried", attempt.peer);
+                seen.breaks(session, &what);
+            }
+        }
+        let Some(breaker) = &policy.breaker else {
+            return;
+        };
         let peer = &view.peers[usize::from(attempt.peer.0)];
         if peer.breaker == BreakerView::HalfOpen {
             let period = Period(attempt.peer.0, peer.losses);
@@ -109,10 +129,26 @@ impl Watch for Watcher {
         }
     }
 
-    fn settled(&self, attempt: &Attempt<'_>, _: &Outcome) {
+    fn settled(&self, attempt: &Attempt<'_>, outcome: &Outcome) {
         let mut seen = self.seen();
-        seen.count(attempt);
         seen.release(attempt.session);
+        let (session, lb) = (attempt.session, &attempt.group.lb);
+        let class = lb::classify(outcome);
+        let request = seen.request(session);
+        let free = match class.retry {
+            Repeat::Any { free } => free,
+            // Forgiven once.
+            Repeat::Safe { free } => free && request.free == 0,
+            Repeat::FreshOnce | Repeat::Never | Repeat::OtherPeer => false,
+        };
+        request.free += u32::from(free);
+        request.charge = !free && class.delivery != Delivery::NotSent;
+        request.others = if free {
+            Vec::new()
+        } else {
+            let view = lb.view(session.clock().now());
+            untried(&session.report().attempts, &view, lb.policy().max_in_flight)
+        };
     }
 
     fn failed(&self, session: &Session, error: &ProxyError) {
@@ -141,4 +177,15 @@ impl Watch for Watcher {
             seen.breaks(session, "an answer out of nowhere");
         }
     }
+}
+
+/// Peers that were not tried and can serve.
+fn untried(tried: &[AttemptReport], view: &GroupView, cap: u32) -> Vec<usize> {
+    let peers = view.peers.iter().enumerate();
+    let free = peers.filter(|(at, peer)| {
+        let was_tried = tried.iter().any(|made| usize::from(made.peer.0) == *at);
+        let full = cap > 0 && peer.in_flight >= cap;
+        !was_tried && peer.usable && !full && peer.cooling_until.is_none()
+    });
+    free.map(|(at, _)| at).collect()
 }

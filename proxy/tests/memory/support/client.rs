@@ -5,6 +5,7 @@ use super::wire::{Broken, Wire};
 use super::world::World;
 use proxy::memory::MemoryNetwork;
 use proxy::network::Network as _;
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 /// A client connection.
@@ -69,11 +70,11 @@ impl Ask {
             text += "host: test\r\n";
         }
         for (name, value) in &self.fields {
-            text += &format!("{name}: {value}\r\n");
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         match (&self.body, self.chunks) {
             (Some(_), Some(_)) => text += "transfer-encoding: chunked\r\n",
-            (Some(body), None) => text += &format!("content-length: {}\r\n", body.len()),
+            (Some(body), None) => write!(text, "content-length: {}\r\n", body.len()).unwrap(),
             (None, _) => {}
         }
         text += "\r\n";

@@ -20,13 +20,16 @@ pub(crate) struct Spy {
 
 /// What a test wants the hooks to do; what is not set is the default.
 #[derive(Default)]
+#[expect(
+    clippy::type_complexity,
+    reason = "each is a hook's own signature, written out where it is given"
+)]
 pub(crate) struct Wish {
     pub(crate) filter: Option<Box<dyn Fn(&mut Session) -> Flow + Send + Sync>>,
     /// Read so many bytes of the body before choosing a group.
     pub(crate) read_body: Option<usize>,
     pub(crate) target: Option<Box<dyn Fn(&Session, Target) -> Target + Send + Sync>>,
     pub(crate) request: Option<Box<dyn Fn(&Attempt<'_>, &mut request::Parts) + Send + Sync>>,
-    #[expect(clippy::type_complexity, reason = "the arguments of the hook")]
     pub(crate) response: Option<
         Box<
             dyn Fn(&Attempt<'_>, &mut response::Parts, &Prefix<'_>) -> ResponseAction + Send + Sync,

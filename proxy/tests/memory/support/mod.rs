@@ -11,13 +11,12 @@ mod script;
 mod wire;
 mod world;
 
-pub(crate) use client::{Ask, CLIENT, Client, chunk, chunked};
-pub(crate) use hooks::{Logged, Spy, Watch, Wish, reply};
-pub(crate) use ledger::{Entry, Ledger};
-pub(crate) use peer::Peer;
+pub(crate) use client::{Ask, Client, chunk};
+pub(crate) use hooks::{Logged, Watch, reply};
+pub(crate) use ledger::Entry;
 pub(crate) use reply::Reply;
 pub(crate) use rng::Rng;
 pub(crate) use runtime::{run, settle};
 pub(crate) use script::{Answer, End, Form, Script, Step};
-pub(crate) use wire::{Broken, Framing, Head, Wire};
+pub(crate) use wire::{Broken, Framing};
 pub(crate) use world::{PROXY, Plan, World};

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 /// A scripted peer. Clones are the same peer.
 #[derive(Clone)]
+#[expect(clippy::type_complexity, reason = "named by what it does")]
 pub(crate) struct Peer {
     pub(crate) number: usize,
     pub(crate) address: SocketAddr,
@@ -130,13 +131,13 @@ impl Exchange<'_> {
                 Step::Answer(answer) => match self.answer(&answer).await? {
                     Next::Keep => {}
                     Next::Close => return Ok(Next::Close),
-                    Next::Reset => return self.reset(),
+                    Next::Reset => return Ok(self.reset()),
                 },
                 Step::Echo => self.echo().await?,
                 Step::Wait(wait) => tokio::time::sleep(wait).await,
                 Step::Close => return Ok(Next::Close),
                 Step::Hang => self.hang().await,
-                Step::Reset => return self.reset(),
+                Step::Reset => return Ok(self.reset()),
             }
         }
         let ledger = self.peer.ledger.clone();
@@ -144,9 +145,9 @@ impl Exchange<'_> {
         Ok(if complete { Next::Keep } else { Next::Close })
     }
 
-    fn reset(&mut self) -> Result<Next, Broken> {
+    fn reset(&mut self) -> Next {
         self.wire.stream.cut_after(0, proxy::memory::Cut::Reset);
-        Ok(Next::Reset)
+        Next::Reset
     }
 
     /// Until the other end has gone.

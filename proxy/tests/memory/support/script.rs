@@ -1,6 +1,7 @@
 //! What a peer does with one request.
 
 use super::client::{chunk, chunked};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// What a peer does with one request, step by step. Steps that follow the last one a peer may
@@ -102,12 +103,12 @@ impl Answer {
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut text = format!("HTTP/1.1 {} Status\r\n", self.status);
         for (name, value) in &self.fields {
-            text += &format!("{name}: {value}\r\n");
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         match self.form {
             Form::Length => {
                 let length: usize = self.pieces.iter().map(Vec::len).sum();
-                text += &format!("content-length: {length}\r\n");
+                write!(text, "content-length: {length}\r\n").unwrap();
             }
             Form::Chunked => text += "transfer-encoding: chunked\r\n",
             Form::Close => text += "connection: close\r\n",
