@@ -36,7 +36,8 @@ def plain(value, key=None):
 
 def transcript(path):
     """The lines that a client wrote."""
-    return [json.dumps(plain(json.loads(line)), sort_keys=True) for line in Path(path).read_text().splitlines()]
+    lines = Path(path).read_text().splitlines()
+    return [json.dumps(plain(json.loads(line)), sort_keys=True) for line in lines]
 
 
 def events(body):
@@ -144,7 +145,8 @@ def exchanges(recorder, noise=None):
             line["answer"] = None
         else:
             # Whether the last chunk came is not compared: some clients leave a stream at its last event.
-            line["answer"] = [answer.start[1], _headers(answer, is_initialize=is_initialize), _quiet(_body(answer), noise)]
+            headers = _headers(answer, is_initialize=is_initialize)
+            line["answer"] = [answer.start[1], headers, _quiet(_body(answer), noise)]
         lines.append(json.dumps(line, sort_keys=True))
     return sorted(lines)
 

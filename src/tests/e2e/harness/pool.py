@@ -16,7 +16,8 @@ class Pool:
         self.ledgers = [suite.work / f"ledger-{number}" for number in range(3)]
         for ledger in self.ledgers:
             ledger.touch()
-        # Head and body in one write, as a stateless call of 1 KiB is answered: an SSE answer has its head out long before.
+        # Head and body in one write: an answer as events has its head out long before its result, and a kill between
+        # the two cuts it.
         kind = replace(server("rmcp"), transport="json-answers")
         self.servers = [kind.start(suite, ledger) for ledger in self.ledgers]
         self.peers = []

@@ -93,7 +93,8 @@ function registerTools(server) {
 
 function buildServer() {
   const capabilities = { logging: {}, resources: { subscribe: true } };
-  const server = new McpServer({ name: 'fixture', version: '1' }, { capabilities, instructions: 'A server for tests.' });
+  const options = { capabilities, instructions: 'A server for tests.' };
+  const server = new McpServer({ name: 'fixture', version: '1' }, options);
   registerTools(server);
   const memo = (uri, text) => ({ contents: [{ uri: uri.href, mimeType: 'text/plain', text }] });
   server.registerResource('note', 'memo://note', {}, async (uri) => memo(uri, 'remember the milk'));

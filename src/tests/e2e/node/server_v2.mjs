@@ -87,14 +87,16 @@ function registerTools(server) {
 function buildServer() {
   const listChanged = true;
   const capabilities = { logging: {}, resources: { subscribe: true, listChanged }, tools: { listChanged } };
-  const server = new McpServer({ name: 'fixture', version: '2' }, { capabilities, instructions: 'A server for tests.' });
+  const options = { capabilities, instructions: 'A server for tests.' };
+  const server = new McpServer({ name: 'fixture', version: '2' }, options);
   registerTools(server);
   const memo = (uri, text) => ({ contents: [{ uri: uri.href, mimeType: 'text/plain', text }] });
   server.registerResource('note', 'memo://note', {}, async (uri) => memo(uri, 'remember the milk'));
   const template = new ResourceTemplate('memo://notes/{name}', { list: undefined });
   server.registerResource('notes', template, {}, async (uri, { name }) => memo(uri, `note ${name}`));
   const names = completable(z.string(), (value) => ['ada', 'alan', 'grace'].filter((name) => name.startsWith(value)));
-  server.registerPrompt('greet', { description: 'Greet someone.', argsSchema: z.object({ name: names }) }, ({ name }) => ({
+  const greet = { description: 'Greet someone.', argsSchema: z.object({ name: names }) };
+  server.registerPrompt('greet', greet, ({ name }) => ({
     messages: [{ role: 'user', content: { type: 'text', text: `Say hello to ${name}.` } }],
   }));
   return server;

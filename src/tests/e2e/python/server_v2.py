@@ -84,7 +84,9 @@ async def ask(ctx: Context) -> str | InputRequiredResult:
             schema = {"type": "object", "properties": {"colour": {"type": "string"}}, "required": ["colour"]}
             return InputRequiredResult(
                 input_requests={
-                    "sample": CreateMessageRequest(params=CreateMessageRequestParams(messages=[question], max_tokens=10)),
+                    "sample": CreateMessageRequest(
+                        params=CreateMessageRequestParams(messages=[question], max_tokens=10)
+                    ),
                     "colour": ElicitRequest(
                         params=ElicitRequestFormParams(message="which colour?", requested_schema=schema)
                     ),
