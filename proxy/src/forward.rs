@@ -108,7 +108,13 @@ async fn answer<N: Network, H: Hooks>(
     if let Flow::Respond(reply) = hooks.request_filter(session, ctx).await {
         return Err(reply);
     }
-    let target = hooks.upstream_group(session, ctx).await?;
+    let target = match hooks.upstream_group(session, ctx).await {
+        Ok(target) => target,
+        Err(reply) => {
+            thread.shared.metrics.unrouted.increment();
+            return Err(reply);
+        }
+    };
     target.group.metrics.active.increment();
     transaction.group = Some(Arc::clone(&target.group));
 

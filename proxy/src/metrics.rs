@@ -92,7 +92,7 @@ pub struct ProxyMetrics {
     pub limits: LimitMetrics,
     /// Requests answered by the proxy itself, before any group was asked.
     pub refused: Counter,
-    /// Requests that matched no route.
+    /// Requests that the hooks answered instead of naming a group: no route, no such session.
     pub unrouted: Counter,
     /// Hooks that panicked.
     pub panics: Counter,

@@ -24,9 +24,6 @@ pub(super) fn limits(limits: file::Limits, found: &mut Findings) -> Limits {
             .requests_per_connection
             .unwrap_or(default.requests_per_connection),
         headers: limits.headers.unwrap_or(default.headers),
-        interim_responses: limits
-            .interim_responses
-            .unwrap_or(default.interim_responses),
         ..default
     };
     let checked = times(&limits, checked, found);

@@ -38,9 +38,6 @@ pub(crate) struct Limits {
     pub(crate) headers: Option<usize>,
     /// A response head. Default: `64KiB`.
     pub(crate) upstream_head_size: Option<Size>,
-    /// Interim (1xx) responses before the final one. Default: 10.
-    #[schemars(range(min = 0, max = 1000))]
-    pub(crate) interim_responses: Option<u32>,
     /// A request body kept for another attempt; a larger one streams, and is sent once. Default:
     /// `256KiB`.
     pub(crate) replay_body: Option<Size>,

@@ -28,10 +28,8 @@ pub struct Limits {
     pub target_size: usize,
     /// Header fields of a request or a response.
     pub headers: usize,
-    /// Bytes of a response head.
+    /// Bytes of a response head; interim (1xx) responses before it may be as much again.
     pub upstream_head_size: usize,
-    /// Interim (1xx) responses a peer may send before the final one.
-    pub interim_responses: u32,
     /// Bytes of one request body kept for another attempt; above it the body streams, once.
     pub replay_body: usize,
     /// Bytes of request bodies kept for another attempt, in all.
@@ -59,7 +57,6 @@ impl Default for Limits {
             target_size: 8 * 1024,
             headers: 100,
             upstream_head_size: 64 * 1024,
-            interim_responses: 10,
             replay_body: 256 * 1024,
             replay_total: 64 * 1024 * 1024,
             mcp_body: 4 * 1024 * 1024,
