@@ -37,7 +37,8 @@ pub(super) fn picture(
             seen.proxy,
             seen.after.as_secs_f64()
         ),
-        "Three MCP servers; a client calls a read-only tool; the best server is killed.".to_owned(),
+        "Three MCP servers; a client calls a read-only tool; the one that serves is killed."
+            .to_owned(),
         String::new(),
         style.paint(
             "2",

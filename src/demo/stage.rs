@@ -148,21 +148,29 @@ impl Stage {
     }
 
     fn act(&mut self, deed: Deed, tally: &mut Tally) -> Result<String, Error> {
-        let (index, what) = match deed {
-            Deed::Kill(index) => (index, "killed"),
-            Deed::Revive(index) => (index, "started again"),
-        };
-        let Some(server) = self.servers.get_mut(index) else {
-            return Ok(String::new());
-        };
         match deed {
-            Deed::Kill(_) => {
+            Deed::Kill => {
+                let serving = tally.serving().unwrap_or_default().to_owned();
+                let server = self
+                    .servers
+                    .iter_mut()
+                    .find(|server| server.name() == serving);
+                let Some(server) = server.filter(|server| server.is_up()) else {
+                    return Ok("nobody serves, so nobody is killed".to_owned());
+                };
                 tally.kill(server.name());
                 server.kill();
+                Ok(format!("{serving} is killed"))
             }
-            Deed::Revive(_) => server.revive().map_err(Error::System)?,
+            Deed::Revive => {
+                let mut names = Vec::new();
+                for server in self.servers.iter_mut().filter(|server| !server.is_up()) {
+                    server.revive().map_err(Error::System)?;
+                    names.push(server.name());
+                }
+                Ok(format!("started again: {}", names.join(", ")))
+            }
         }
-        Ok(format!("{} is {what}", server.name()))
     }
 
     fn picture<'a>(&self, after: Duration, proxy: SocketAddr, tally: &'a Tally) -> Picture<'a> {

@@ -9,7 +9,7 @@ fn no_call_fails_while_a_server_is_killed() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     for event in [
         "eu is killed",
-        "eu is started again",
+        "started again: eu",
         " 0 failed, failed over 1x",
     ] {
         assert!(text.contains(event), "{event} is not in {text}");
