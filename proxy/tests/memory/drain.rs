@@ -58,10 +58,12 @@ fn an_idle_server_ends_at_once_and_frees_its_address() {
         idle.ask(&Ask::get("/one")).await.unwrap();
         let (network, address) = (world.network.clone(), world.address);
         assert_eq!(world.control.stage(), Stage::Serving);
+        let began = Instant::now();
         world.control.shutdown();
         assert_eq!(world.control.stage(), Stage::Draining);
         assert!(idle.is_closed().await);
         assert_eq!(ended(world).await, 0);
+        assert_eq!(began.elapsed().as_secs(), 0);
         let refused = network.connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
         network.bind(address).unwrap();

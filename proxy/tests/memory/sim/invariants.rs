@@ -128,6 +128,13 @@ impl Evidence<'_> {
         if entry.answered != Some(reply.status) || entry.whole_at.is_none() {
             return Some(format!("whole, but the peer's was not: {reply:?}"));
         }
+        let better = |entry: &Entry| {
+            let in_time = entry.whole_at.is_some_and(|at| at <= seen.ended);
+            in_time && entry.answered < Some(500) && entry.target() == Some(&target(seen.number))
+        };
+        if reply.status >= 500 && entries[at + 1..].iter().any(better) {
+            return Some(format!("a worse answer than the last: {reply:?}"));
+        }
         let expected = if seen.method == "HEAD" {
             Vec::new()
         } else {
@@ -145,19 +152,19 @@ impl Evidence<'_> {
         let reserve = u64::from(budget.reserve).max(3 * peers);
         for end in &seen.charges {
             let begin = end.as_micros().saturating_sub(8_000_000);
-            let charges = seen.charges.iter();
-            let charged = charges.filter(|at| at.as_micros() >= begin && *at <= end);
-            let charged = charged.count() as u64;
+            let made = seen.charges.iter();
+            let made = made.filter(|at| at.as_micros() >= begin && *at <= end);
+            let made = made.count() as u64;
             let arrivals = seen
                 .arrivals
                 .iter()
                 .filter(|at| at.as_micros() + 4_000_000 >= begin && *at <= end);
             let share = arrivals.count() as u64 * u64::from(budget.percent) / 100;
             let most = reserve + share + u64::from(budget.per_second) * 12;
-            if charged > most {
+            if made > most {
                 let at = end.as_micros() / 1000;
                 broken.push(format!(
-                    "{charged} charged retries before {at} ms, {most} allowed"
+                    "{made} charged retries before {at} ms, {most} allowed"
                 ));
             }
         }
