@@ -38,7 +38,11 @@ pub(crate) fn report(group: &Group, change: &Change) {
                 "member_added_to_rotation"
             );
         }
-        Change::TierChanged { from, to, .. } => {
+        // Priorities: a smaller number is a better tier.
+        Change::TierChanged { from, to } if to < from => {
+            tracing::info!(group = name, from, to, "group_failback");
+        }
+        Change::TierChanged { from, to } => {
             group.metrics.failovers.increment();
             tracing::warn!(group = name, from, to, "group_failover");
         }

@@ -138,7 +138,7 @@ pub struct GroupMetrics {
     pub retries: RetryMetrics,
     /// Requests that ended without an answer from a peer, by why.
     pub failures: FailureMetrics,
-    /// The active tier changed.
+    /// Traffic moved to a worse tier.
     pub failovers: Counter,
     /// Requests whose client left before the answer was complete.
     pub cancelled: Counter,

@@ -57,9 +57,11 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
         .half_close(client.half_close)
         // The registry bounds the head; hyper's own timer costs 6 % of a request.
         .header_read_timeout(None)
-        .max_headers(limits.headers)
         // hyper refuses anything below 8 KiB.
         .max_buf_size(limits.head_size.max(8 * 1024));
+    if limits.headers != HYPER_HEADERS {
+        builder.max_headers(limits.headers);
+    }
     let io = TokioIo::new(Watched::new(stream, &activity));
     let mut serving = pin!(builder.serve_connection(io, service));
     let mut known = Verdict::Serve;
@@ -158,3 +160,7 @@ impl<N: Network, H: Hooks> HttpBody for Served<N, H> {
         self.body.size_hint()
     }
 }
+
+/// What hyper allows by itself. Told another number it fills a table of that length for every head:
+/// 3,500 instructions a request.
+pub(crate) const HYPER_HEADERS: usize = 100;

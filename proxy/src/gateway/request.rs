@@ -30,7 +30,10 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     ctx.host = session.request.headers.get(http_header::HOST).cloned();
     let mut target = Target::group(Arc::clone(&group));
     target.prefix = prefix;
-    if ctx.resource.is_none() {
+    // A message for a legacy event stream is known by its address, whatever headers it carries:
+    // the TypeScript clients send `MCP-Protocol-Version` with it.
+    let addressed = token::find(session.request.uri.path(), &ctx.prefix).is_some();
+    if ctx.resource.is_none() && !addressed {
         let facts = facts(session, ctx, &group).await?;
         ctx.mcp = facts.map(|(facts, body)| {
             Box::new(Mcp {
@@ -51,9 +54,12 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
             // Rule 28: what one step of an authorization leaves behind, the next one needs.
             target.pin = sticky::peer(&group, session);
         }
-        let opens = session.request.method == http::Method::GET && accepts_events(session);
-        ctx.opens_stream = opens && group.settings.protocol != Protocol::Http;
     }
+    let resumes = ctx.mcp.as_deref().is_some_and(|mcp| mcp.facts.session);
+    ctx.opens_stream = session.request.method == http::Method::GET
+        && !resumes
+        && accepts_events(session)
+        && group.settings.protocol != Protocol::Http;
     if ctx.mcp.is_some() {
         session
             .request
@@ -231,6 +237,9 @@ fn stream_message(
         return Ok(None);
     };
     let snapshot = &ctx.snapshot;
+    if addressing::check(session, snapshot).is_err() {
+        return Err(faults::refuse(Cause::Forbidden, ctx));
+    }
     let principal = Principal::of(&snapshot.binding, &session.request.headers);
     let opened = token::open(&snapshot.keys, token, group.name(), principal.as_ref()).ok();
     let found = opened.and_then(|to| Some((group.find(&to.peer)?, to.path.parse().ok()?)));

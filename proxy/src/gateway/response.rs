@@ -28,6 +28,8 @@ pub(super) fn shape(
         return document(head, prefix, &our_url(ctx, resource));
     }
     if ctx.opens_stream && head.status == StatusCode::OK && is(head, EVENT_STREAM) {
+        // Rule 4: no session comes with a stream.
+        head.headers.remove(&header::SESSION_ID);
         return legacy_stream(attempt, ctx);
     }
     let Some(mcp) = &ctx.mcp else {

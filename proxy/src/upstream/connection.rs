@@ -5,6 +5,7 @@
 //! local task own it, because the client may read nothing until its upload has ended.
 
 use super::counted::{Counted, Counts};
+use crate::downstream::HYPER_HEADERS;
 use crate::upload::{UploadBody, UploadError};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -79,12 +80,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Speaks HTTP/1.1 on a new connection.
     pub(crate) async fn open(stream: S, limits: HeadLimits) -> hyper::Result<Self> {
         let (counted, counts) = Counted::new(stream);
-        let (sender, connection) = http1::Builder::new()
-            .max_headers(limits.headers)
-            // hyper refuses anything below 8 KiB.
-            .max_buf_size(limits.head_size.max(8 * 1024))
-            .handshake(TokioIo::new(counted))
-            .await?;
+        let mut builder = http1::Builder::new();
+        // hyper refuses anything below 8 KiB.
+        builder.max_buf_size(limits.head_size.max(8 * 1024));
+        if limits.headers != HYPER_HEADERS {
+            builder.max_headers(limits.headers);
+        }
+        let (sender, connection) = builder.handshake(TokioIo::new(counted)).await?;
         let driver = Driver::Inline(Box::new(connection));
         Ok(Self {
             sender,
