@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod breaker;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod failover;
@@ -14,6 +16,10 @@ mod hooks;
 mod limits;
 #[cfg(test)]
 mod network;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod responses;
 #[cfg(test)]
 mod retry;
 #[cfg(test)]
