@@ -46,7 +46,6 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         report: Report::default(),
         clock: Rc::clone(&thread.clock),
     };
-    thread.shared.metrics.requests_active.increment();
     let mut transaction = Transaction {
         ctx: thread.hooks.new_ctx(connection),
         session,
@@ -54,6 +53,8 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         group: None,
         metrics: Arc::clone(&thread.shared.metrics),
     };
+    // Its drop takes this back, so it is counted once the transaction stands.
+    thread.shared.metrics.requests_active.increment();
     let answered = answer(thread, &mut transaction, seen).await;
     let unread = !transaction.session.upload.is_ended();
     let mut response = match answered {

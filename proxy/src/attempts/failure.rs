@@ -135,7 +135,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             self.free += 1;
         }
         match decision {
-            Decision::Retry { charged: true, .. } => group.metrics.retries.charged.increment(),
+            Decision::Retry { charged: true, .. } => {
+                self.charged = true;
+                group.metrics.retries.charged.increment();
+            }
             Decision::Retry { charged: false, .. } => group.metrics.retries.not_sent.increment(),
             Decision::Stop(lb::Why::Budget) => group.metrics.retries.budget.increment(),
             Decision::Stop(_) => {}

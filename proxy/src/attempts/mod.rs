@@ -36,6 +36,8 @@ pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
     total: Option<Time>,
     /// A peer's answer that was to be better by another attempt.
     last: Option<Reply>,
+    /// The attempt under way took a token of the retry budget.
+    charged: bool,
     /// The last failure of an attempt that may have reached its peer.
     reached: Option<AttemptError>,
 }
@@ -88,6 +90,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             same_peer: None,
             total,
             last: None,
+            charged: false,
             reached: None,
         }
     }
@@ -128,7 +131,12 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         };
         let mut pick = match group.lb.pick(&request, now, self.thread.clock.entropy()) {
             Ok(pick) => pick,
-            Err(none) => return Turn::End(Ended::Error(ProxyError::NoPeer(none))),
+            Err(none) => {
+                if std::mem::take(&mut self.charged) {
+                    group.lb.refund();
+                }
+                return Turn::End(Ended::Error(ProxyError::NoPeer(none)));
+            }
         };
         self.made += 1;
         let bounds = self.bounds(safe);
@@ -239,6 +247,10 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             class.verdict = verdict;
         }
         let clock = &self.thread.clock;
+        if std::mem::take(&mut self.charged) && class.delivery == Delivery::NotSent {
+            // It never reached a peer, so it multiplied nobody's load.
+            group.lb.refund();
+        }
         pick.settle(class.verdict, clock.now(), clock.entropy());
         let peer = group.peer(pick.peer());
         if class.fast_check {
