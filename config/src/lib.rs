@@ -3,7 +3,7 @@
 //!
 //! The way of a file:
 //!
-//! 1. [`mod@load`] reads at most 1 MiB of UTF-8;
+//! 1. `load` reads at most 1 MiB of UTF-8;
 //! 2. `scan` refuses in one linear pass what would cost the YAML parser more than it is worth;
 //! 3. `tree` parses, and keeps the place of every key and value;
 //! 4. `shape` holds the tree against the JSON Schema, fills in `${VAR}`, and reports unknown,

@@ -13,6 +13,15 @@ pub(crate) struct HopByHop {
 impl HopByHop {
     /// Notes a field, if it is one that ends here.
     pub(crate) fn note(&mut self, name: &str) -> bool {
+        // Most fields are told apart by their length alone.
+        if LENGTHS
+            & 1u32
+                .checked_shl(u32::try_from(name.len()).unwrap_or(32))
+                .unwrap_or(0)
+            == 0
+        {
+            return false;
+        }
         let place = NAMES.iter().position(|known| *known == name);
         if let Some(place) = place {
             self.found |= 1 << place;
@@ -80,6 +89,17 @@ const NAMES: [&str; 10] = [
     "proxy-authenticate",
     "proxy-authorization",
 ];
+
+/// A bit for each length among the names.
+const LENGTHS: u32 = {
+    let mut lengths = 0;
+    let mut place = 0;
+    while place < NAMES.len() {
+        lengths |= 1 << NAMES[place].len();
+        place += 1;
+    }
+    lengths
+};
 
 static FIELDS: [HeaderName; 10] = [
     header::CONNECTION,

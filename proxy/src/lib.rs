@@ -1,6 +1,5 @@
 //! The mechanism of backstay: listeners, the request loop, attempts, pools, health probes, hooks.
 
-mod attempt;
 mod attempts;
 mod body;
 pub mod clock;

@@ -1,6 +1,6 @@
 //! A peer's response body, relayed unbuffered: what comes in goes out, or nothing does.
 
-use crate::attempt::Answer;
+use crate::attempts::Answer;
 use crate::body::Cut;
 use crate::hooks::{Hooks, Transform};
 use crate::network::Network;

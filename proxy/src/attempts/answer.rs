@@ -1,8 +1,8 @@
 //! What becomes of a response head: relayed, replaced, or set aside for a better one.
 
+use super::attempt::Answer;
 use super::failure::{ASKED, asked};
 use super::{Attempts, Committed, Ended, Turn};
-use crate::attempt::Answer;
 use crate::error::{AttemptError, Phase};
 use crate::headers::forward_response;
 use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction};

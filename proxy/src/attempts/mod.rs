@@ -2,11 +2,13 @@
 
 mod address;
 mod answer;
+mod attempt;
 mod failure;
+
+pub(crate) use attempt::Answer;
 
 use address::address;
 
-use crate::attempt::{Answer, Bounds, Failed, acquire, send};
 use crate::error::{AttemptError, ProxyError};
 use crate::hooks::{Attempt, Hooks, Reply, Target, Transform};
 use crate::metrics::{AttemptMetrics, Counter};
@@ -15,6 +17,7 @@ use crate::relay::PaceBounds;
 use crate::session::AttemptReport;
 use crate::thread::Thread;
 use crate::transaction::Transaction;
+use attempt::{Bounds, Failed, acquire, send};
 use bytes::Bytes;
 use lb::{
     Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
