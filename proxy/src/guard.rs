@@ -98,6 +98,7 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
             "max-forwards" => seen.max_forwards = true,
             "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto"
             | "x-real-ip" => seen.forwarded = true,
+            _ if is_disguised(name) => return Err(bad("a field in disguise, with an underscore")),
             _ => {
                 seen.hop.note(name);
             }
@@ -223,6 +224,16 @@ pub(crate) fn is_host(host: &[u8]) -> bool {
         _ => false,
     };
     !name.is_empty() && name.iter().all(plain) && port_is_sound
+}
+
+/// Whether a name is one that others rely on, but for underscores: CGI and its like fold `_` and `-`
+/// to one, so that a peer would take the client's word for ours.
+fn is_disguised(name: &str) -> bool {
+    if !name.contains('_') {
+        return false;
+    }
+    let folded = name.replace('_', "-");
+    is_one_of(folded.as_bytes(), &PROTECTED) || folded.starts_with("x-forwarded-")
 }
 
 /// Whether a `Connection` value names fields, none of which may be one that others rely on

@@ -159,21 +159,27 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                     }
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
-                Err(frame) => Poll::Ready(Some(Ok(frame))),
+                // Nothing follows trailers, and hyper's server does not ask again.
+                Err(trailers) => {
+                    let last = self.last_words(cx);
+                    Poll::Ready(Some(last.unwrap_or(Ok(trailers))))
+                }
             },
             Some(Err(_)) => Poll::Ready(Some(self.cut())),
-            None => {
-                let last = self
-                    .transform
-                    .as_mut()
-                    .and_then(|transform| transform.end());
-                self.end(cx);
-                Poll::Ready(last.map(|last| {
-                    self.transaction.session.report.response_bytes += last.len() as u64;
-                    Ok(Frame::data(last))
-                }))
-            }
+            None => Poll::Ready(self.last_words(cx)),
         }
+    }
+
+    /// The body has ended; what the transformation adds, if anything.
+    fn last_words(&mut self, cx: &mut Context<'_>) -> Option<Result<Frame<Bytes>, Cut>> {
+        let last = self
+            .transform
+            .as_mut()
+            .and_then(|transform| transform.end());
+        self.end(cx);
+        let last = last?;
+        self.transaction.session.report.response_bytes += last.len() as u64;
+        Some(Ok(Frame::data(last)))
     }
 
     /// A piece on its way downstream.

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
 /// The body of one downstream request, shared between the attempts that send it.
 ///
@@ -43,6 +44,8 @@ struct State {
 pub(crate) struct UploadWatch {
     coming: AtomicBool,
     late: AtomicBool,
+    /// Who reads the body: the connection's task, or one that outlives the response head.
+    waker: Mutex<Option<Waker>>,
 }
 
 impl UploadWatch {
@@ -54,9 +57,25 @@ impl UploadWatch {
     /// It takes too long: reading it fails from now on.
     pub(crate) fn give_up(&self) {
         self.late.store(true, Ordering::Relaxed);
+        let waker = self
+            .waker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
-    fn is_late(&self) -> bool {
+    fn waits(&self, waker: &Waker) {
+        let mut waits = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waits.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            *waits = Some(waker.clone());
+        }
+    }
+
+    /// Whether it was given up.
+    pub(crate) fn is_late(&self) -> bool {
         self.late.load(Ordering::Relaxed)
     }
 
@@ -194,6 +213,10 @@ impl Upload {
         {
             let mut state = state.borrow_mut();
             state.limit = state.limit.max(limit);
+            if !state.replayable {
+                // It was too long before; reading on would lose what was read.
+                return Err(ReadError::TooLong);
+            }
         }
         loop {
             let step = std::future::poll_fn(|cx| state.borrow_mut().poll_more(cx)).await;
@@ -254,6 +277,7 @@ impl State {
         if self.watch.is_late() {
             self.failed = true;
         }
+        self.watch.waits(cx.waker());
         if self.failed {
             return Poll::Ready(Some(Err(UploadError)));
         }
@@ -274,6 +298,8 @@ impl State {
             self.keep(data);
         } else if let Some(trailers) = frame.trailers_ref() {
             self.trailers = Some(trailers.clone());
+            // Nothing follows them, and hyper's client does not ask again.
+            self.end();
         }
         if last {
             self.end();
@@ -285,7 +311,11 @@ impl State {
         if !self.replayable {
             return;
         }
-        if self.kept_bytes + data.len() <= self.limit && self.total.take(data.len()) {
+        // A piece costs more than its bytes: a body in tiny chunks must not get round the caps.
+        let cost = data.len() + size_of::<Bytes>();
+        let pieces = (self.kept.len() + 1) * size_of::<Bytes>();
+        let fits = self.kept_bytes + data.len() <= self.limit && pieces <= self.limit.max(PIECES);
+        if fits && self.total.take(cost) {
             self.kept_bytes += data.len();
             self.kept.push(data.clone());
         } else {
@@ -303,7 +333,8 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.total.give(self.kept_bytes);
+        self.total
+            .give(self.kept_bytes + self.kept.len() * size_of::<Bytes>());
         self.watch.coming(false);
     }
 }
@@ -393,3 +424,6 @@ impl Body for UploadBody {
         }
     }
 }
+
+/// Pieces of a small body are kept up to this overhead, whatever its cap.
+const PIECES: usize = 8 * 1024;

@@ -27,6 +27,8 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         began: Time,
         safe: bool,
     ) -> Turn<N> {
+        // Asked again: now the body has been sent, and has the last word over the head.
+        let safe = safe && self.is_safe();
         let status = answer.head.status.as_u16();
         let retry_after = retry_after(&answer.head);
         let identity = &self.thread.shared.identity;
@@ -53,7 +55,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         if class.retry != Repeat::Never
             && let Decision::Retry { wait, next, .. } = self.decide(&outcome, &class, safe, &pick)
         {
-            return self.set_aside(answer, &pick, wait, next).await;
+            return self.set_aside(answer, &pick, began, (wait, next)).await;
         }
         self.shape(answer, pick, began, class, safe).await
     }
@@ -63,12 +65,12 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         &mut self,
         answer: Answer<N>,
         pick: &Pick,
-        wait: Duration,
-        next: Next,
+        began: Time,
+        (wait, next): (Duration, Next),
     ) -> Turn<N> {
         let reused = answer.connection.is_reused();
         match whole(answer).await {
-            Some(reply) => self.last = Some(reply),
+            Some(reply) => self.last = Some((reply, pick.peer(), began)),
             None if self.last.is_some() => {}
             None => {
                 self.reached = Some(AttemptError {
@@ -85,6 +87,40 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             }
         }
         self.again(pick.peer(), wait, next)
+    }
+
+    /// A kept answer goes downstream after all: the hooks see it like any other.
+    pub(super) fn kept(&mut self, reply: Reply, peer: lb::PeerIndex, began: Time) -> Reply {
+        let (mut head, body) = reply.into_parts();
+        let Transaction {
+            session,
+            ctx,
+            hooks,
+            ..
+        } = &mut *self.transaction;
+        let attempt = Attempt {
+            session: &*session,
+            group: &self.target.group,
+            peer,
+            number: self.made,
+            began,
+        };
+        let seen = Prefix {
+            bytes: &body,
+            ended: true,
+        };
+        match hooks.upstream_response(&attempt, &mut head, &seen, ctx) {
+            ResponseAction::Replace(reply) => reply,
+            ResponseAction::Transform(mut transform) => {
+                let mut whole = BytesMut::from(transform.data(body));
+                whole.extend_from_slice(&transform.end().unwrap_or_default());
+                head.headers.remove(header::CONTENT_LENGTH);
+                Reply::from_parts(head, whole.freeze())
+            }
+            ResponseAction::Forward | ResponseAction::Read(_) | ResponseAction::Retry(_) => {
+                Reply::from_parts(head, body)
+            }
+        }
     }
 
     /// Lets the hooks see the answer, and perhaps the beginning of its body.
@@ -149,7 +185,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                         && let Decision::Retry { wait, next, .. } =
                             self.decide(&ASKED, &asked(class), safe, &pick)
                     {
-                        return self.set_aside(answer, &pick, wait, next).await;
+                        return self.set_aside(answer, &pick, began, (wait, next)).await;
                     }
                     None
                 }
@@ -191,7 +227,11 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
 
     fn pace(&self, head: &response::Parts) -> PaceBounds {
         let timeouts = &self.target.timeouts;
-        let kind = if is_event_stream(head) {
+        // A comment of ours would be garbage in a coded stream.
+        let coded = head.headers.contains_key(header::CONTENT_ENCODING);
+        let kind = if is_event_stream(head) && coded {
+            BodyKind::Events(None)
+        } else if is_event_stream(head) {
             BodyKind::Events(self.target.group.settings.sse_keepalive)
         } else {
             BodyKind::Plain

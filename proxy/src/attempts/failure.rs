@@ -17,6 +17,8 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         began: Time,
         safe: bool,
     ) -> Turn<N> {
+        // Asked again: now the body has been sent, and has the last word over the head.
+        let safe = safe && self.is_safe();
         let outcome = Outcome::Failed(error.failure);
         let class = self.settle(&mut pick, began, &outcome);
         let now = self.thread.clock.now();

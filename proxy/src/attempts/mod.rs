@@ -19,6 +19,7 @@ use crate::thread::Thread;
 use crate::transaction::Transaction;
 use attempt::{Bounds, Failed, acquire, send};
 use bytes::Bytes;
+use http::{HeaderValue, header};
 use lb::{
     Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
 };
@@ -38,7 +39,7 @@ pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
     same_peer: Option<lb::PeerIndex>,
     total: Option<Time>,
     /// A peer's answer that was to be better by another attempt.
-    last: Option<Reply>,
+    last: Option<(Reply, lb::PeerIndex, Time)>,
     /// The attempt under way took a token of the retry budget.
     charged: bool,
     /// The last failure of an attempt that may have reached its peer.
@@ -112,8 +113,10 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 // After exhausted retries the client gets the last answer, if there was one
                 // (haproxy/haproxy#439).
                 Turn::End(Ended::Error(error)) => {
-                    let error = honest(error, self.reached);
-                    return Err(self.last.map_or(Ended::Error(error), Ended::Reply));
+                    return Err(match self.last.take() {
+                        Some((reply, peer, began)) => Ended::Reply(self.kept(reply, peer, began)),
+                        None => Ended::Error(honest(error, self.reached)),
+                    });
                 }
                 Turn::End(ended) => return Err(ended),
             }
@@ -229,6 +232,11 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         };
         hooks.connected_to_upstream(&attempt, ctx);
         hooks.upstream_request(&attempt, &mut head, ctx);
+        if session.has_body() && !head.headers.contains_key(header::CONTENT_LENGTH) {
+            // hyper's client drops the body of a GET whose head does not announce one.
+            let chunked = HeaderValue::from_static("chunked");
+            head.headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
         send(
             thread,
             target,

@@ -41,6 +41,8 @@ struct Look {
     since: Time,
     /// When bytes last moved, either way.
     moved: Time,
+    /// When the client last read: what it sends meanwhile says nothing of that.
+    wrote: Time,
     /// Bytes read since it does this.
     bytes: u64,
     /// How long the client's bytes were waited for since it does this. Time in which a slow peer
@@ -73,6 +75,7 @@ impl Registry {
             writes: 0,
             since: now,
             moved: now,
+            wrote: now,
             bytes: 0,
             waited: Duration::ZERO,
         };
@@ -135,7 +138,7 @@ impl Entry {
         let look = self.look.next(activity, now);
         self.look = look;
         let over = |since: Time, limit: Duration| !limit.is_zero() && now.since(since) >= limit;
-        if activity.write_waits() && over(look.moved, limits.write_stall) {
+        if activity.write_waits() && over(look.wrote, limits.write_stall) {
             return Some((&metrics.write_stall, Verdict::Close));
         }
         match look.doing {
@@ -146,7 +149,11 @@ impl Entry {
             Doing::Head if over(look.since, limits.head_timeout) => {
                 Some((&metrics.head_timeout, Verdict::Close))
             }
-            Doing::Serving if self.upload.is_coming() && self.body_is_late(limits) => {
+            Doing::Serving
+                if self.upload.is_coming()
+                    && !self.upload.is_late()
+                    && self.body_is_late(limits) =>
+            {
                 // Reading it fails, so that the client still gets its 408.
                 self.upload.give_up();
                 Some((&metrics.body_timeout, Verdict::Drain))
@@ -179,6 +186,9 @@ impl Look {
         };
         if moved {
             next.moved = now;
+        }
+        if writes != self.writes || !activity.write_waits() {
+            next.wrote = now;
         }
         if (doing, requests) != (self.doing, self.requests) {
             return Self {

@@ -308,6 +308,15 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut request::Parts, ctx: &mut C
             head.uri = path;
         }
     }
+    if ctx.mcp.is_some() || ctx.opens_stream || ctx.resource.is_some() {
+        // Rule 23: what we read in passing must not be coded.
+        let identity = HeaderValue::from_static("identity");
+        head.headers.insert(http_header::ACCEPT_ENCODING, identity);
+    }
+    if ctx.path.is_some() || ctx.mcp.as_ref().is_some_and(|mcp| mcp.session.is_none()) {
+        // Rule 3: an id that was not opened here reaches no peer.
+        head.headers.remove(&header::SESSION_ID);
+    }
     let Some(mcp) = &ctx.mcp else { return };
     if let Some(session) = &mcp.session
         && let Ok(id) = HeaderValue::from_str(&session.payload.upstream)

@@ -27,10 +27,18 @@ pub(super) fn shape(
     if let Some(resource) = &ctx.resource {
         return document(head, prefix, &our_url(ctx, resource));
     }
-    if ctx.opens_stream && head.status == StatusCode::OK && is(head, EVENT_STREAM) {
+    let events = head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head);
+    if ctx.opens_stream && events {
         // Rule 4: no session comes with a stream.
         head.headers.remove(&header::SESSION_ID);
         return legacy_stream(attempt, ctx);
+    }
+    if let Some(mcp) = &mut ctx.mcp
+        && mcp.body.is_none()
+        && mcp.facts.kind == Kind::Message
+    {
+        // The modern era is routed by its head; what was asked for is in the body, sent by now.
+        mcp.body = attempt.session.body_read();
     }
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
@@ -56,7 +64,8 @@ pub(super) fn shape(
 
 /// An answer that comes as events must not end without its response.
 fn stream(head: &Parts, mcp: &Mcp) -> ResponseAction {
-    if head.status != StatusCode::OK || !is(head, EVENT_STREAM) || mcp.facts.kind != Kind::Message {
+    let events = head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head);
+    if !events || mcp.facts.kind != Kind::Message {
         return ResponseAction::Forward;
     }
     let awaited = match mcp.asked() {
@@ -135,6 +144,8 @@ fn initialize(
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
     };
+    // We asked for an answer that can be read; one that cannot gives an id without a replay.
+    let coded = is_coded(head);
     let events = is(head, EVENT_STREAM);
     let text = if events {
         event_data(prefix.bytes)
@@ -142,12 +153,12 @@ fn initialize(
         Some(Cow::Borrowed(prefix.bytes))
     };
     let complete = if events { text.is_some() } else { prefix.ended };
-    if !complete && !prefix.ended && prefix.bytes.len() < LARGEST_RESULT {
+    if !coded && !complete && !prefix.ended && prefix.bytes.len() < LARGEST_RESULT {
         return ResponseAction::Read(LARGEST_RESULT);
     }
     head.headers.remove(&header::SESSION_ID);
     let server = text.as_deref().and_then(ServerHello::peek);
-    if server.is_none() && (complete || prefix.ended) {
+    if !coded && server.is_none() && (complete || prefix.ended) {
         // An error, or nothing: no session comes with it.
         return stream(head, mcp);
     }
@@ -252,6 +263,11 @@ fn our_origin(ctx: &Ctx) -> Option<String> {
 fn our_url(ctx: &Ctx, resource: &str) -> String {
     let path = if resource == "/" { "" } else { resource };
     format!("{}{path}", our_origin(ctx).unwrap_or_default())
+}
+
+/// Whether a body is compressed, although `identity` was asked for.
+fn is_coded(head: &Parts) -> bool {
+    head.headers.contains_key(http_header::CONTENT_ENCODING)
 }
 
 fn is(head: &Parts, kind: &[u8]) -> bool {

@@ -9,6 +9,7 @@ mod drain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod gateway;
 mod headers;
 #[cfg(test)]
 mod hooks;
