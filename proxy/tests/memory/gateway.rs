@@ -70,9 +70,9 @@ fn gateway(network: &MemoryNetwork) {
         ..Settings::default()
     };
     let gateway = Gateway::new(&settings).unwrap();
-    let served = gateway.server_settings(&settings);
+    let options = gateway.server_settings(&settings);
     let network = network.seen_from(example::address(1).ip());
-    let server = Server::bind(network, gateway, ClockSource::seeded(1), &served).unwrap();
+    let server = Server::bind(network, gateway, ClockSource::seeded(1), &options).unwrap();
     tokio::task::spawn_local(server.run_local());
 }
 
