@@ -5,10 +5,9 @@ use super::failure::{ASKED, asked};
 use super::{Attempts, Committed, Ended, Turn};
 use crate::error::{AttemptError, Phase};
 use crate::headers::forward_response;
-use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction};
+use crate::hooks::{Hooks, Prefix, Reply, ResponseAction};
 use crate::network::Network;
 use crate::relay::{BodyKind, PaceBounds};
-use crate::transaction::Transaction;
 use crate::upstream::Connection;
 use bytes::{Bytes, BytesMut};
 use http::{header, response};
@@ -92,19 +91,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     /// A kept answer goes downstream after all: the hooks see it like any other.
     pub(super) fn kept(&mut self, reply: Reply, peer: lb::PeerIndex, began: Time) -> Reply {
         let (mut head, body) = reply.into_parts();
-        let Transaction {
-            session,
-            ctx,
-            hooks,
-            ..
-        } = &mut *self.transaction;
-        let attempt = Attempt {
-            session: &*session,
-            group: &self.target.group,
-            peer,
-            number: self.made,
-            began,
-        };
+        let (hooks, attempt, ctx) = self.hooked(peer, began);
         let seen = Prefix {
             bytes: &body,
             ended: true,
@@ -135,19 +122,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         let mut prefix = BytesMut::new();
         let mut ended = http_body::Body::is_end_stream(&answer.incoming);
         loop {
-            let Transaction {
-                session,
-                ctx,
-                hooks,
-                ..
-            } = &mut *self.transaction;
-            let attempt = Attempt {
-                session: &*session,
-                group: &self.target.group,
-                peer: pick.peer(),
-                number: self.made,
-                began,
-            };
+            let (hooks, attempt, ctx) = self.hooked(pick.peer(), began);
             let seen = Prefix {
                 bytes: &prefix,
                 ended,

@@ -2,9 +2,8 @@
 
 use super::{Attempts, Ended, Turn};
 use crate::error::{AttemptError, Phase, ProxyError};
-use crate::hooks::{Attempt, Hooks, RetryDecision};
+use crate::hooks::{Hooks, RetryDecision};
 use crate::network::Network;
-use crate::transaction::Transaction;
 use lb::{Class, Decision, Delivery, Next, Outcome, Pick, Repeat, RetryFacts, Time};
 use std::time::Duration;
 
@@ -26,19 +25,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         if class.delivery != Delivery::NotSent {
             self.reached = Some(error.clone());
         }
-        let Transaction {
-            session,
-            ctx,
-            hooks,
-            ..
-        } = &mut *self.transaction;
-        let attempt = Attempt {
-            session: &*session,
-            group: &self.target.group,
-            peer: pick.peer(),
-            number: self.made,
-            began,
-        };
+        let (hooks, attempt, ctx) = self.hooked(pick.peer(), began);
         let advice = match error.phase {
             Phase::Connect => hooks.fail_to_connect(&attempt, error, ctx),
             Phase::Send | Phase::Head | Phase::Body => {

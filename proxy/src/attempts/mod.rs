@@ -279,6 +279,18 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         class
     }
 
+    /// What a hook is called with: the hooks, the attempt, and the author's state.
+    fn hooked(&mut self, peer: lb::PeerIndex, began: Time) -> (&H, Attempt<'_>, &mut H::Ctx) {
+        let attempt = Attempt {
+            session: &self.transaction.session,
+            group: &self.target.group,
+            peer,
+            number: self.made,
+            began,
+        };
+        (&self.transaction.hooks, attempt, &mut self.transaction.ctx)
+    }
+
     fn view(&self, peer: lb::PeerIndex, began: Time) -> Attempt<'_> {
         Attempt {
             session: &self.transaction.session,
