@@ -182,6 +182,8 @@ pub struct PeerMetrics {
     pub attempts: AttemptMetrics,
     /// Connections opened for requests.
     pub connections: Counter,
+    /// Connections opened for probes.
+    pub probe_connections: Counter,
     /// Attempts on a connection that had served before.
     pub reused: Counter,
     /// Probes that passed.

@@ -54,6 +54,18 @@ pub(super) struct Endpoint {
     pub(super) prefix: String,
     pub(super) principal: Option<Principal>,
     pub(super) nonce: [u8; 12],
+    pub(super) asker: Asker,
+}
+
+/// Whether who asked for a stream may have one that turns out to be MCP (rule 27).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Asker {
+    /// Host and Origin may come here.
+    Admitted,
+    /// They may not; a plain stream is none of MCP's business, and passes.
+    Foreign,
+    /// They may not, and it was a legacy stream: nothing more of it passes.
+    Refused,
 }
 
 impl Endpoint {
@@ -73,8 +85,16 @@ impl Endpoint {
 
 impl Transform for Endpoint {
     fn data(&mut self, piece: Bytes) -> Bytes {
+        if self.asker == Asker::Refused {
+            return Bytes::new();
+        }
         match self.stage.push(piece) {
             Step::Pass(piece) => piece,
+            Step::Endpoint { .. } if self.asker == Asker::Foreign => {
+                // What kind of stream it is shows only now, when its head has gone downstream.
+                self.asker = Asker::Refused;
+                Bytes::from_static(REFUSAL)
+            }
             Step::Endpoint { before, uri, after } => {
                 let event = self.event(&uri).unwrap_or_default();
                 let mut all = BytesMut::with_capacity(before.len() + event.len() + after.len());
@@ -99,3 +119,6 @@ impl fmt::Debug for Endpoint {
             .finish_non_exhaustive()
     }
 }
+
+/// A comment: whoever looks at the stream sees why nothing comes.
+const REFUSAL: &[u8] = b": this Host or Origin may not come here\n\n";

@@ -4,7 +4,7 @@ use super::ctx::Ctx;
 use crate::error::ProxyError;
 use crate::hooks::Reply;
 use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply};
-use crate::mcp::{Asked, Era, Kind};
+use crate::mcp::{Asked, Era, Kind, Message, agree};
 use crate::reply;
 use crate::session::Session;
 use lb::NoPeer;
@@ -23,6 +23,12 @@ pub(super) async fn failure(session: &mut Session, error: &ProxyError, ctx: &mut
     if mcp.session.is_some() && fault.delivery == Delivery::NotSent && is_loss(error) {
         // The peer is lost and nothing was sent: a clean "session not found".
         fault.cause = Cause::SessionLost;
+    }
+    if let Some(body) = &mcp.body
+        && let Err(mismatch) = agree(&session.request.headers, &Message::peek(body))
+    {
+        // Rule 22: this is why it was not repeated, and what the client can mend.
+        fault.cause = Cause::Mismatch(mismatch);
     }
     from(fault_reply(mcp.facts.era, &mcp.asked(), &fault))
 }

@@ -1,8 +1,8 @@
 //! What a client sees of a peer's answer.
 
 use super::ctx::{Ctx, Mcp};
-use super::events::{Answering, Endpoint};
-use super::faults;
+use super::events::{Answering, Asker, Endpoint};
+use super::{addressing, faults};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
@@ -101,6 +101,10 @@ fn legacy_stream(attempt: &Attempt<'_>, ctx: &Ctx) -> ResponseAction {
         prefix: ctx.prefix.clone(),
         principal: Principal::of(&ctx.snapshot.binding, &request.headers),
         nonce: attempt.session.clock().nonce(),
+        asker: match addressing::check(attempt.session, &ctx.snapshot) {
+            Ok(()) => Asker::Admitted,
+            Err(_) => Asker::Foreign,
+        },
     }))
 }
 

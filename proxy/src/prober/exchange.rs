@@ -1,11 +1,10 @@
 //! One request of the prober's own, on a connection of its own.
 
-use super::Failed;
+use super::{Failed, open};
 use crate::group::Peer;
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::thread::Thread;
-use crate::upstream::connect;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
@@ -20,9 +19,7 @@ pub(super) async fn exchange<N: Network, H: Hooks>(
     mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>, Failed> {
     // The caller bounds the whole probe.
-    let stream = connect(&thread.network, &peer.url, Duration::from_secs(60))
-        .await
-        .map_err(|_| Failed("no connection".to_owned()))?;
+    let stream = open(thread, peer, Duration::from_secs(60)).await?;
     let failed = |error: hyper::Error| Failed(error.to_string());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await

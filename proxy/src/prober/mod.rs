@@ -5,7 +5,7 @@ mod http;
 mod mcp;
 
 use crate::events;
-use crate::group::Group;
+use crate::group::{Group, Peer};
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::settings::{Probe, Protocol};
@@ -140,16 +140,26 @@ async fn probe<N: Network, H: Hooks>(
             Probe::Http(probe) => http::probe(thread, peer, probe).await,
             Probe::Mcp => mcp::probe(thread, peer, session).await,
             Probe::None => Ok(()),
-            Probe::Tcp => connect(&thread.network, &peer.url, check.timeout)
-                .await
-                .map(drop)
-                .map_err(|_| Failed("no connection".to_owned())),
+            Probe::Tcp => open(thread, peer, check.timeout).await.map(drop),
         }
     };
     match tokio::time::timeout(check.timeout, probing).await {
         Ok(result) => result,
         Err(_) => Err(Failed("no answer in time".to_owned())),
     }
+}
+
+/// A connection of the prober's own, counted apart from those of requests.
+async fn open<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    peer: &Peer,
+    timeout: Duration,
+) -> Result<N::Stream, Failed> {
+    let stream = connect(&thread.network, &peer.url, timeout)
+        .await
+        .map_err(|_| Failed("no connection".to_owned()))?;
+    peer.metrics.probe_connections.increment();
+    Ok(stream)
 }
 
 /// Why a probe failed.

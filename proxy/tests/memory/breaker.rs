@@ -87,6 +87,25 @@ fn the_prober_brings_peers_back_without_a_request_to_pay_for_it() {
 }
 
 #[test]
+fn connections_of_probes_are_counted_apart() {
+    for probe in [Probe::Tcp, Probe::Http(HttpProbe::default())] {
+        run(async {
+            let mut plan = Plan::new(1);
+            plan.group.health_check.probe = Some(probe.clone());
+            let world = plan.start();
+            settle(Duration::from_secs(60)).await;
+            get(&world, "/one").await;
+            let metrics = &world.group.peers[0].metrics;
+            let (probes, requests) = (metrics.probe_connections.get(), metrics.connections.get());
+            assert!(probes >= 10, "{probe:?}: {probes}");
+            assert_eq!(requests, 1, "{probe:?}");
+            let made = world.network.connects(world.peers[0].ip());
+            assert_eq!(probes + requests, made, "{probe:?}");
+        });
+    }
+}
+
+#[test]
 fn without_a_prober_a_request_tries_the_peer_out() {
     run(async {
         let mut plan = Plan::new(1);

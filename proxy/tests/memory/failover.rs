@@ -168,6 +168,25 @@ fn a_body_over_the_cap_streams_once() {
     });
 }
 
+/// A piece costs more than its bytes: a body of one-byte chunks must not get round the caps.
+#[test]
+fn a_body_in_too_many_pieces_streams_once() {
+    // By default 8,192 pieces fit.
+    for (pieces, moves) in [(8_000, true), (9_000, false)] {
+        run(async {
+            let world = World::new(2);
+            world.peers[0].next(Script::then(Step::Reset));
+            let ask = Ask::new("PUT", "/dust").body(vec![7; pieces]).chunked(1);
+            let mut client = Client::new(&world).await;
+            let reply = client.ask(&ask).await.unwrap();
+            assert_eq!(reply.status == 200, moves, "{pieces}");
+            assert_eq!(world.ledger.peers_of("/dust").len() == 2, moves, "{pieces}");
+            let counted = world.metrics.limits.replay.get();
+            assert_eq!(counted == 0, moves, "{pieces}");
+        });
+    }
+}
+
 #[test]
 fn the_room_for_copies_is_shared_and_given_back() {
     run(async {

@@ -1,6 +1,8 @@
 //! Every limit bites when it should, is counted, and spares those who behave.
 
-use crate::support::{Answer, Ask, Broken, Client, Form, Plan, Script, World, chunk, run, settle};
+use crate::support::{
+    Answer, Ask, Broken, Client, Form, Plan, Script, Step, World, chunk, run, settle,
+};
 use proxy::session::End;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -118,6 +120,63 @@ fn a_client_that_does_not_read_is_closed() {
         assert_eq!(world.metrics.limits.write_stall.get(), 1);
         assert_eq!(world.spy.only_logged("/stuck").end, End::Cancelled);
         assert_eq!(world.view()[0].failures, 0, "no fault of the peer");
+        world.assert_idle();
+    });
+}
+
+#[test]
+fn what_a_client_sends_meanwhile_does_not_show_that_it_reads() {
+    run(async {
+        let world = World::new(1);
+        // The peer answers at once, and without end, while the upload goes on.
+        let head = Answer::new(200, "").form(Form::Chunked).head();
+        let large = b"x".repeat(100_000);
+        let mut steps = vec![Step::Head, Step::Write(head)];
+        steps.extend(vec![Step::Write(chunk(&large)); 100]);
+        world.peers[0].next(Script(steps));
+        let mut client = Client::new(&world).await;
+        client
+            .send(&Ask::post("/deaf", vec![0; 1 << 20]).head())
+            .await;
+        for _ in 0..29 {
+            // More than `body_min_rate` asks for.
+            client.send(&[b'y'; 1000]).await;
+            settle(SECOND).await;
+        }
+        assert_eq!(world.metrics.connections_active.get(), 1);
+        for _ in 0..3 {
+            client.send(&[b'y'; 1000]).await;
+            settle(SECOND).await;
+        }
+        assert_eq!(world.metrics.connections_active.get(), 0);
+        assert_eq!(world.metrics.limits.write_stall.get(), 1);
+        assert_eq!(world.metrics.limits.body_timeout.get(), 0);
+    });
+}
+
+#[test]
+fn an_upload_that_stalls_after_the_answer_began_ends_the_exchange() {
+    run(async {
+        let mut plan = Plan::new(1);
+        plan.group.timeouts.total = None;
+        plan.group.timeouts.idle = None;
+        let world = plan.start();
+        let head = Answer::new(200, "").form(Form::Chunked).head();
+        world.peers[0].next(Script(vec![Step::Head, Step::Write(head), Step::Body]));
+        let mut client = Client::new(&world).await;
+        client
+            .send(&Ask::post("/stalls", vec![0; 1 << 20]).head())
+            .await;
+        // Keeps the rate up for longer than the silence may last.
+        client.send(&[0; 10_000]).await;
+        let reply = client.wire.reply_head("POST").await.unwrap();
+        assert_eq!(reply.status, 200);
+        // Nobody but the limit on the body has a reason to look at the upload again.
+        settle(29 * SECOND).await;
+        assert_eq!(world.network.connections(world.peers[0].ip()), 1);
+        settle(3 * SECOND).await;
+        assert_eq!(world.metrics.limits.body_timeout.get(), 1);
+        assert_eq!(world.network.connections(world.peers[0].ip()), 0);
         world.assert_idle();
     });
 }

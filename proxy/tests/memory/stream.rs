@@ -310,6 +310,20 @@ fn events_are_relayed_one_by_one_with_comments_when_it_is_quiet() {
 }
 
 #[test]
+fn no_comment_is_put_into_a_coded_stream() {
+    run(async {
+        let mut plan = Plan::new(1);
+        plan.group.sse_keepalive = Some(Duration::from_secs(25));
+        let world = plan.start();
+        let answer = events(Duration::from_secs(60)).field("content-encoding", "gzip");
+        world.peers[0].next(Script::answer(answer));
+        let mut client = Client::new(&world).await;
+        let reply = client.ask(&Ask::get("/coded")).await.unwrap();
+        assert_eq!(reply.text(), "data: 1\n\ndata: 2\n\ndata: 3\n\n");
+    });
+}
+
+#[test]
 fn no_comment_splits_an_event() {
     run(async {
         let mut plan = Plan::new(1);

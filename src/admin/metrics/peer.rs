@@ -52,11 +52,13 @@ fn counted(
             "backstay_upstream_connections_opened",
             "Connections to peers, by what they were opened for",
         ),
-        peers().map(|each| {
-            (
-                each.labels("by", "request"),
-                each.peer.metrics.connections.get(),
-            )
+        peers().flat_map(|each| {
+            let metrics = &each.peer.metrics;
+            let purposes = [
+                ("probe", &metrics.probe_connections),
+                ("request", &metrics.connections),
+            ];
+            purposes.map(|(purpose, count)| (each.labels("by", purpose), count.get()))
         }),
     )?;
     counters(

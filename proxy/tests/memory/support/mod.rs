@@ -1,6 +1,7 @@
 //! Scripted peers, strict clients, and the proxy between them.
 
 mod client;
+mod gate;
 mod hooks;
 mod ledger;
 mod peer;
@@ -12,6 +13,7 @@ mod wire;
 mod world;
 
 pub(crate) use client::{Ask, Client, chunk};
+pub(crate) use gate::{Gate, group};
 pub(crate) use hooks::{Logged, Watch, reply};
 pub(crate) use ledger::Entry;
 pub(crate) use reply::Reply;

@@ -153,5 +153,6 @@ def _open(proxy):
 def _snapshot(proxy, holes, load):
     """Requests the dead have seen, connections the proxy says it opened for requests, requests turned away."""
     metrics = proxy.metrics()
-    opened = sum(value for name, value in metrics.items() if name.startswith("backstay_upstream_connections_opened"))
+    family = "backstay_upstream_connections_opened"
+    opened = sum(value for name, value in metrics.items() if name.startswith(family) and 'by="request"' in name)
     return sum(hole.requests for hole in holes), opened, load.counts()["failed"]
