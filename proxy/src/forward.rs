@@ -14,7 +14,6 @@ use crate::thread::Thread;
 use crate::transaction::Transaction;
 use crate::upload::Upload;
 use http::{HeaderValue, Request, Response, StatusCode, header, request};
-use http_body::Body as _;
 use hyper::body::Incoming;
 use lb::{Delivery, NoPeer};
 use std::rc::Rc;
@@ -185,12 +184,12 @@ fn relay<N: Network, H: Hooks>(
         bounds,
     } = committed;
     transaction.commit(answer.head.status);
-    if answer.incoming.is_end_stream() && transform.is_none() {
+    if answer.connection.is_end_stream() && transform.is_none() {
         let head = finish(thread, &mut transaction, answer, &pick);
         transaction.session.report.response_bytes = prefix.len() as u64;
         return Response::from_parts(head, Body::Full(prefix));
     }
-    let source = (answer.incoming, answer.connection);
-    let relay = Relay::new(thread, transaction, source, pick, bounds).with(prefix, transform);
+    let relay =
+        Relay::new(thread, transaction, answer.connection, pick, bounds).with(prefix, transform);
     Response::from_parts(answer.head, Body::Relay(Box::new(relay)))
 }

@@ -12,8 +12,9 @@
 use crate::error::{AttemptError, ProxyError};
 use crate::group::Group;
 use crate::session::{ConnectionInfo, Report, Session};
+pub use crate::upstream::UpstreamHead;
 use bytes::Bytes;
-use http::{Response, request, response};
+use http::{Response, response};
 use lb::{Change, Outcome, PeerIndex, Time, Verdict};
 use std::fmt;
 use std::sync::Arc;
@@ -58,11 +59,12 @@ pub trait Hooks: Send + Sync + 'static {
         let _ = (attempt, ctx);
     }
 
-    /// The request head for this attempt: a copy, hop-by-hop fields gone, forwarding fields set.
+    /// The request head for this attempt, hop-by-hop fields gone, forwarding fields set. What is
+    /// changed here is changed for this attempt only.
     fn upstream_request(
         &self,
         attempt: &Attempt<'_>,
-        request: &mut request::Parts,
+        request: &mut UpstreamHead<'_>,
         ctx: &mut Self::Ctx,
     ) {
         let _ = (attempt, request, ctx);

@@ -10,8 +10,7 @@ use crate::transaction::Transaction;
 use crate::upstream::Connection;
 use bytes::Bytes;
 use http::response;
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 use lb::{Pick, Time};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -33,7 +32,6 @@ pub(crate) struct Relay<N: Network, H: Hooks> {
 }
 
 struct Source<N: Network> {
-    incoming: Incoming,
     connection: Connection<N::Stream>,
     pick: Pick,
 }
@@ -77,16 +75,11 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     pub(crate) fn new(
         thread: &Rc<Thread<N, H>>,
         transaction: Transaction<H>,
-        answer: (Incoming, Connection<N::Stream>),
+        connection: Connection<N::Stream>,
         pick: Pick,
         bounds: PaceBounds,
     ) -> Self {
-        let (incoming, connection) = answer;
-        let source = Some(Source {
-            incoming,
-            connection,
-            pick,
-        });
+        let source = Some(Source { connection, pick });
         let pace = Pace::new(thread, bounds);
         let events = matches!(bounds.kind, BodyKind::Events(_));
         let thread = Rc::clone(thread);
@@ -124,7 +117,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         let rest = self
             .source
             .as_ref()
-            .map(|source| source.incoming.size_hint());
+            .map(|source| source.connection.size_hint());
         match rest.map_or(Some(0), |hint| hint.exact()) {
             Some(rest) => SizeHint::with_exact(prefix + rest),
             None => SizeHint::default(),
@@ -141,7 +134,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        let polled = source.connection.poll_frame(&mut source.incoming, cx);
+        let polled = source.connection.poll_frame(cx);
         let Poll::Ready(frame) = polled else {
             return self.poll_pace(cx);
         };
@@ -152,7 +145,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                         && self
                             .source
                             .as_ref()
-                            .is_some_and(|source| source.incoming.is_end_stream());
+                            .is_some_and(|source| source.connection.is_end_stream());
                     let data = self.out(data);
                     if over {
                         self.end(cx);

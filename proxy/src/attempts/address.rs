@@ -4,32 +4,31 @@ use crate::group::Peer;
 use crate::hooks::Target;
 use crate::route::rewrite;
 use crate::settings::HostPolicy;
-use http::{Uri, header, request};
+use crate::upstream::UpstreamHead;
+use http::{header, request};
 
 /// Gives the head of an attempt the path and the `Host` of its peer.
-pub(super) fn address(head: &mut request::Parts, target: &Target, peer: lb::PeerIndex) {
+pub(super) fn address(
+    head: &mut UpstreamHead<'_>,
+    request: &request::Parts,
+    target: &Target,
+    peer: lb::PeerIndex,
+) {
     let Peer { url, authority, .. } = target.group.peer(peer);
-    let whole = head.uri.path_and_query();
-    let rewritten = match (whole, target.prefix) {
-        (Some(whole), Some(prefix)) => rewrite(whole, prefix, &url.path),
-        _ => None,
-    };
-    if let Some(path) = rewritten {
-        head.uri = path.into();
-    } else if head.uri.authority().is_some() {
-        // Origin form, whatever the client sent (RFC 9112 §3.2.1).
-        head.uri = whole.cloned().map_or_else(Uri::default, Uri::from);
+    if let Some(prefix) = target.prefix
+        && let Some(whole) = request.uri.path_and_query()
+        && let Some(path) = rewrite(whole, prefix, &url.path)
+    {
+        head.set_path(path);
     }
     let host = match &target.group.settings.host {
         HostPolicy::Auto if target.mcp => Some(authority),
         HostPolicy::Upstream => Some(authority),
         HostPolicy::Fixed(host) => Some(host),
-        HostPolicy::Auto | HostPolicy::Preserve if !head.headers.contains_key(header::HOST) => {
-            Some(authority)
-        }
+        HostPolicy::Auto | HostPolicy::Preserve if !head.contains(&header::HOST) => Some(authority),
         HostPolicy::Auto | HostPolicy::Preserve => None,
     };
     if let Some(host) = host {
-        head.headers.insert(header::HOST, host.clone());
+        head.set(header::HOST, host.clone());
     }
 }

@@ -11,7 +11,6 @@ use crate::relay::{BodyKind, PaceBounds};
 use crate::upstream::Connection;
 use bytes::{Bytes, BytesMut};
 use http::{header, response};
-use hyper::body::Incoming;
 use lb::{
     Cause, Class, Decision, Delivery, Failure, Next, Outcome, Pick, Received, Repeat, Sent, Time,
 };
@@ -120,7 +119,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         safe: bool,
     ) -> Turn<N> {
         let mut prefix = BytesMut::new();
-        let mut ended = http_body::Body::is_end_stream(&answer.incoming);
+        let mut ended = answer.connection.is_end_stream();
         loop {
             let (hooks, attempt, ctx) = self.hooked(pick.peer(), began);
             let seen = Prefix {
@@ -183,18 +182,13 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
 
     /// The next piece of a body that is looked at before the commit, within the idle bound.
     async fn read(&self, answer: &mut Answer<N>) -> Option<Result<Bytes, ()>> {
-        let Answer {
-            incoming,
-            connection,
-            ..
-        } = answer;
         let idle = self
             .target
             .timeouts
             .idle
             .unwrap_or(LONGEST_LOOK)
             .min(LONGEST_LOOK);
-        match tokio::time::timeout(idle, next_data(incoming, connection)).await {
+        match tokio::time::timeout(idle, next_data(&mut answer.connection)).await {
             Ok(data) => data,
             Err(_) => Some(Err(())),
         }
@@ -223,12 +217,11 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
 async fn whole<N: Network>(answer: Answer<N>) -> Option<Reply> {
     let Answer {
         head,
-        mut incoming,
         mut connection,
     } = answer;
     let mut body = BytesMut::new();
     let reading = async {
-        while let Some(data) = next_data(&mut incoming, &mut connection).await {
+        while let Some(data) = next_data(&mut connection).await {
             body.extend_from_slice(&data?);
             if body.len() > LARGEST_KEPT {
                 return Err(());
@@ -243,15 +236,12 @@ async fn whole<N: Network>(answer: Answer<N>) -> Option<Reply> {
 }
 
 /// The next data of a body; trailers are skipped.
-async fn next_data<S>(
-    incoming: &mut Incoming,
-    connection: &mut Connection<S>,
-) -> Option<Result<Bytes, ()>>
+async fn next_data<S>(connection: &mut Connection<S>) -> Option<Result<Bytes, ()>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     loop {
-        let frame = std::future::poll_fn(|cx| connection.poll_frame(incoming, cx)).await?;
+        let frame = std::future::poll_fn(|cx| connection.poll_frame(cx)).await?;
         match frame.map(http_body::Frame::into_data) {
             Ok(Ok(data)) => return Some(Ok(data)),
             Ok(Err(_)) => {}

@@ -6,10 +6,10 @@ use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
 use crate::upload::Upload;
-use crate::upstream::{ConnectError, Connection, ExchangeError, connect};
-use http::{Request, request, response};
-use hyper::body::Incoming;
+use crate::upstream::{ConnectError, Connection, ExchangeError, UpstreamHead, connect};
+use http::response;
 use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
+use std::error::Error;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -22,7 +22,6 @@ use tokio::time::Sleep;
 #[derive(Debug)]
 pub(crate) struct Answer<N: Network> {
     pub(crate) head: response::Parts,
-    pub(crate) incoming: Incoming,
     pub(crate) connection: Connection<N::Stream>,
 }
 
@@ -94,7 +93,7 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
     };
     peer.metrics.connections.increment();
     let opened = Connection::open(stream, thread.head_limits()).await;
-    opened.map_err(|error| failed(Cause::Connect, Some(io::Error::other(error))))
+    opened.map_err(|error| failed(Cause::Connect, Some(error)))
 }
 
 /// Sends the request and waits for the head of its response.
@@ -103,16 +102,16 @@ pub(crate) async fn send<N: Network, H: Hooks>(
     target: &Target,
     attempt: &Attempt<'_>,
     mut connection: Connection<N::Stream>,
-    head: request::Parts,
+    head: &UpstreamHead<'_>,
     upload: &Upload,
     bounds: Bounds,
 ) -> Result<Answer<N>, Failed> {
     let mut patience = Patience::new(thread, target, attempt, upload, bounds);
     let before = connection.bytes();
     let reused = connection.is_reused();
-    let request = Request::from_parts(head, upload.body());
+    let limits = thread.head_limits();
     let exchange = connection
-        .exchange(request, thread.head_limits(), |cx| patience.poll(cx))
+        .exchange(head, upload.body(), limits, |cx| patience.poll(cx))
         .await;
     let bytes = connection.bytes();
     let sent = match bytes.0 - before.0 {
@@ -130,7 +129,7 @@ pub(crate) async fn send<N: Network, H: Hooks>(
     } else {
         Phase::Send
     };
-    let failed = |cause, sent, source: Option<hyper::Error>| {
+    let failed = |cause, sent, source: Option<Box<dyn Error + Send + Sync>>| {
         Failed::Peer(AttemptError {
             phase,
             failure: Failure {
@@ -140,20 +139,15 @@ pub(crate) async fn send<N: Network, H: Hooks>(
                 reused,
             },
             peer: attempt.peer,
-            source: source.map(|source| Arc::new(source) as _),
+            source: source.map(Arc::from),
         })
     };
     match exchange {
-        Ok(Ok(response)) => {
+        Ok(Ok(head)) => {
             if !upload.is_ended() {
                 connection.detach();
             }
-            let (head, incoming) = response.into_parts();
-            Ok(Answer {
-                head,
-                incoming,
-                connection,
-            })
+            Ok(Answer { head, connection })
         }
         Ok(Err(ExchangeError::Client)) => Err(Failed::Client),
         Ok(Err(ExchangeError::Peer {
@@ -161,11 +155,7 @@ pub(crate) async fn send<N: Network, H: Hooks>(
             unsent,
             source,
         })) => {
-            let sent = if unsent.is_some() {
-                Sent::Nothing
-            } else {
-                sent
-            };
+            let sent = if unsent { Sent::Nothing } else { sent };
             Err(failed(cause, sent, source))
         }
         Err(GaveUp::Late) => Err(failed(Cause::HeadTimeout, sent, None)),

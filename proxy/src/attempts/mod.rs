@@ -17,9 +17,9 @@ use crate::relay::PaceBounds;
 use crate::session::AttemptReport;
 use crate::thread::Thread;
 use crate::transaction::Transaction;
+use crate::upstream::UpstreamHead;
 use attempt::{Bounds, Failed, acquire, send};
 use bytes::Bytes;
-use http::{HeaderValue, header};
 use lb::{
     Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
 };
@@ -221,10 +221,11 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             hooks,
             ..
         } = &mut *self.transaction;
-        let mut head = session.request.clone();
-        address(&mut head, target, pick.peer());
+        let session = &*session;
+        let mut head = UpstreamHead::new(&session.request);
+        address(&mut head, &session.request, target, pick.peer());
         let attempt = Attempt {
-            session: &*session,
+            session,
             group: &target.group,
             peer: pick.peer(),
             number: self.made,
@@ -232,17 +233,12 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         };
         hooks.connected_to_upstream(&attempt, ctx);
         hooks.upstream_request(&attempt, &mut head, ctx);
-        if session.has_body() && !head.headers.contains_key(header::CONTENT_LENGTH) {
-            // hyper's client drops the body of a GET whose head does not announce one.
-            let chunked = HeaderValue::from_static("chunked");
-            head.headers.insert(header::TRANSFER_ENCODING, chunked);
-        }
         send(
             thread,
             target,
             &attempt,
             connection,
-            head,
+            &head,
             &session.upload,
             bounds,
         )

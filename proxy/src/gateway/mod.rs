@@ -19,12 +19,11 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::error::ProxyError;
 use crate::group::Group;
-use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction, Target};
+use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction, Target, UpstreamHead};
 use crate::server::ServerSettings;
 use crate::session::{ConnectionInfo, Report, Session};
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
-use http::request::Parts as RequestParts;
 use http::response::Parts as ResponseParts;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -95,7 +94,7 @@ impl Hooks for Gateway {
         request::target(session, ctx).await
     }
 
-    fn upstream_request(&self, attempt: &Attempt<'_>, head: &mut RequestParts, ctx: &mut Ctx) {
+    fn upstream_request(&self, attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut Ctx) {
         request::edit(attempt, head, ctx);
     }
 

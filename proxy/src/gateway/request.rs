@@ -7,7 +7,7 @@
 use super::ctx::{Ctx, Mcp};
 use super::{Snapshot, addressing, faults, key, sticky};
 use crate::group::Group;
-use crate::hooks::{Attempt, Reply, Target};
+use crate::hooks::{Attempt, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
 use crate::mcp::{
     Detected, Facts, Kind, Message, Method, Principal, Repeat, agree, detect, fault, header, oauth,
@@ -18,7 +18,7 @@ use crate::route::{self, is_ambiguous};
 use crate::session::{ReadError, Session};
 use crate::settings::Protocol;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header as http_header, request};
+use http::{HeaderValue, StatusCode, header as http_header};
 use lb::PeerIndex;
 use std::sync::Arc;
 
@@ -289,9 +289,9 @@ fn accepts_events(session: &Session) -> bool {
 }
 
 /// What a peer sees of a request: its own MCP session id, its own path.
-pub(super) fn edit(attempt: &Attempt<'_>, head: &mut request::Parts, ctx: &mut Ctx) {
+pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut Ctx) {
     if let Some(path) = &ctx.path {
-        head.uri = path.clone().into();
+        head.set_path(path.clone());
     }
     if let Some(resource) = &ctx.resource {
         // The document about `/search` here is the one about `/mcp` there.
@@ -305,23 +305,23 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut request::Parts, ctx: &mut C
             format!("{url}{rest}")
         };
         if let Ok(path) = oauth::metadata_path(&theirs).parse() {
-            head.uri = path;
+            head.set_path(path);
         }
     }
     if ctx.mcp.is_some() || ctx.opens_stream || ctx.resource.is_some() {
         // Rule 23: what we read in passing must not be coded.
         let identity = HeaderValue::from_static("identity");
-        head.headers.insert(http_header::ACCEPT_ENCODING, identity);
+        head.set(http_header::ACCEPT_ENCODING, identity);
     }
     if ctx.path.is_some() || ctx.mcp.as_ref().is_some_and(|mcp| mcp.session.is_none()) {
         // Rule 3: an id that was not opened here reaches no peer.
-        head.headers.remove(&header::SESSION_ID);
+        head.remove(&header::SESSION_ID);
     }
     let Some(mcp) = &ctx.mcp else { return };
     if let Some(session) = &mcp.session
         && let Ok(id) = HeaderValue::from_str(&session.payload.upstream)
     {
-        head.headers.insert(header::SESSION_ID.clone(), id);
+        head.set(header::SESSION_ID.clone(), id);
     }
 }
 

@@ -1,54 +1,25 @@
-//! One HTTP/1.1 connection to a peer, behind which another codec can take hyper's place.
-//!
-//! The connection is polled inside the task of the request that uses it: a second task would
-//! cost a wake-up for every chunk. Only while an upload goes on after the response head does a
-//! local task own it, because the client may read nothing until its upload has ended.
+//! One connection to a peer, whatever it speaks: the seam behind which the codecs stand.
 
-use super::counted::{Counted, Counts};
-use crate::downstream::HYPER_HEADERS;
-use crate::upload::{UploadBody, UploadError};
+use super::h1;
+use super::head::UpstreamHead;
+use crate::upload::UploadBody;
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
-use hyper_util::rt::TokioIo;
+use http::response;
+use http_body::{Frame, SizeHint};
+use std::error::Error;
 use std::fmt;
-use std::future::Future as _;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-type Io<S> = TokioIo<Counted<S>>;
-
-/// One HTTP/1.1 connection to a peer.
-pub(crate) struct Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-    sender: http1::SendRequest<UploadBody>,
-    driver: Driver<S>,
-    counts: Arc<Counts>,
-    reused: bool,
-}
-
-enum Driver<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-    Inline(Box<http1::Connection<Io<S>, UploadBody>>),
-    /// A local task polls it.
-    Detached {
-        _task: Detached,
-    },
-    /// It has ended.
-    Gone,
-}
-
-/// A connection that a local task polls; dropping this ends the task and the connection.
+/// One connection to a peer, as one request uses it: an exchange, then the frames of its body.
+///
+/// It is polled inside the task of its request. Dropping it in the middle closes it, which tells
+/// the peer that nobody reads.
 #[derive(Debug)]
-pub(crate) struct Detached(tokio::task::JoinHandle<()>);
-
-impl Drop for Detached {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    /// HTTP/1.1.
+    H1(h1::Connection<S>),
 }
 
 /// Limits of a response head.
@@ -69,49 +40,55 @@ pub(crate) enum ExchangeError {
     Peer {
         /// What happened.
         cause: lb::Cause,
-        /// The request, when it is known not to have been sent.
-        unsent: Option<Box<Request<UploadBody>>>,
-        /// What hyper or the system said.
-        source: Option<hyper::Error>,
+        /// The request is known not to have been sent.
+        unsent: bool,
+        /// What the codec or the system said.
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
+}
+
+/// The peer did not send its whole body.
+#[derive(Debug)]
+pub(crate) struct BodyError(pub(crate) Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer did not send its whole body")
+    }
+}
+
+impl Error for BodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Speaks HTTP/1.1 on a new connection.
-    pub(crate) async fn open(stream: S, limits: HeadLimits) -> hyper::Result<Self> {
-        let (counted, counts) = Counted::new(stream);
-        let mut builder = http1::Builder::new();
-        // hyper refuses anything below 8 KiB.
-        builder.max_buf_size(limits.head_size.max(8 * 1024));
-        if limits.headers != HYPER_HEADERS {
-            builder.max_headers(limits.headers);
-        }
-        let (sender, connection) = builder.handshake(TokioIo::new(counted)).await?;
-        let driver = Driver::Inline(Box::new(connection));
-        Ok(Self {
-            sender,
-            driver,
-            counts,
-            reused: false,
-        })
+    pub(crate) async fn open(stream: S, limits: HeadLimits) -> io::Result<Self> {
+        h1::Connection::open(stream, limits).await.map(Self::H1)
     }
 
     /// Whether it served a request before this one.
     pub(crate) fn is_reused(&self) -> bool {
-        self.reused
+        match self {
+            Self::H1(connection) => connection.is_reused(),
+        }
     }
 
     /// Bytes written and read so far.
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        (self.counts.sent(), self.counts.received())
+        match self {
+            Self::H1(connection) => connection.bytes(),
+        }
     }
 
     /// Whether an idle connection can take another request: it is looked at once, which costs a
     /// system call only if the reactor has seen something on it.
     pub(crate) fn is_usable(&mut self) -> bool {
-        self.reused = true;
-        let mut cx = Context::from_waker(Waker::noop());
-        self.poll_driver(&mut cx).is_pending() && self.sender.is_ready()
+        match self {
+            Self::H1(connection) => connection.is_usable(),
+        }
     }
 
     /// Sends a request and waits for the head of its response. `give_up` ends the wait.
@@ -119,135 +96,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Cancelling drops the exchange; the connection must then be dropped too.
     pub(crate) async fn exchange<G>(
         &mut self,
-        request: Request<UploadBody>,
+        head: &UpstreamHead<'_>,
+        body: UploadBody,
         limits: HeadLimits,
-        mut give_up: impl FnMut(&Context<'_>) -> Poll<G>,
-    ) -> Result<Result<Response<Incoming>, ExchangeError>, G> {
-        let received = self.counts.received();
-        let allowance = limits.head_size as u64 * 2;
-        let mut sending = pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
-        let counts = &self.counts;
-        std::future::poll_fn(|cx| {
-            let ended = match driver {
-                Driver::Inline(connection) => Pin::new(&mut **connection).poll(cx).is_ready(),
-                Driver::Detached { .. } | Driver::Gone => false,
-            };
-            if ended {
-                *driver = Driver::Gone;
-            }
-            if let Poll::Ready(result) = sending.as_mut().poll(cx) {
-                return Poll::Ready(Ok(result.map_err(explain)));
-            }
-            // hyper reads interim responses without end (http-safety.md 1, 9).
-            if counts.received() - received > allowance {
-                return Poll::Ready(Ok(Err(ExchangeError::Peer {
-                    cause: lb::Cause::Malformed,
-                    unsent: None,
-                    source: None,
-                })));
-            }
-            give_up(cx).map(Err)
-        })
-        .await
+        give_up: impl FnMut(&Context<'_>) -> Poll<G>,
+    ) -> Result<Result<response::Parts, ExchangeError>, G> {
+        match self {
+            Self::H1(connection) => connection.exchange(head, body, limits, give_up).await,
+        }
     }
 
     /// Reads the next frame of the response body.
     pub(crate) fn poll_frame(
         &mut self,
-        incoming: &mut Incoming,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        // Whether it has ended or not: what it read is in the channel now.
-        match self.poll_driver(cx) {
-            Poll::Ready(()) | Poll::Pending => Pin::new(incoming).poll_frame(cx),
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::H1(connection) => connection.poll_frame(cx),
         }
     }
 
-    /// Lets a local task poll it, when the upload goes on after the response head.
+    /// Whether the response body is known to have no further frame.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::H1(connection) => connection.is_end_stream(),
+        }
+    }
+
+    /// What is known of the length of the rest of the response body.
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::H1(connection) => connection.size_hint(),
+        }
+    }
+
+    /// Lets a local task send the rest of the upload, when it goes on after the response head:
+    /// the client may read nothing until its upload has ended.
     pub(crate) fn detach(&mut self) {
-        if let Driver::Inline(connection) = std::mem::replace(&mut self.driver, Driver::Gone) {
-            let task = tokio::task::spawn_local(async move {
-                // An error also reaches the response body, which reports it.
-                drop(connection.await);
-            });
-            self.driver = Driver::Detached {
-                _task: Detached(task),
-            };
+        match self {
+            Self::H1(connection) => connection.detach(),
         }
     }
 
     /// Whether another request may follow, now that the response was read to its end.
     pub(crate) fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
-        if !matches!(self.driver, Driver::Inline(_)) {
-            return false;
-        }
-        self.sender.is_ready() || (self.poll_driver(cx).is_pending() && self.sender.is_ready())
-    }
-
-    fn poll_driver(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.driver {
-            Driver::Inline(connection) => {
-                if Pin::new(&mut **connection).poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                self.driver = Driver::Gone;
-                Poll::Ready(())
-            }
-            Driver::Detached { .. } => Poll::Pending,
-            Driver::Gone => Poll::Ready(()),
+        match self {
+            Self::H1(connection) => connection.is_idle(cx),
         }
     }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> fmt::Debug for Connection<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("bytes", &self.bytes())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What hyper's error means (resilience.md 3.1: the measured taxonomy).
-fn explain(mut error: TrySendError<Request<UploadBody>>) -> ExchangeError {
-    let unsent = error.take_message().map(Box::new);
-    let source = error.into_error();
-    if find::<UploadError>(&source).is_some() {
-        return ExchangeError::Client;
-    }
-    let io = find::<io::Error>(&source).map(io::Error::kind);
-    let cause = if unsent.is_some() {
-        lb::Cause::Unprocessed
-    } else if source.is_parse() || source.is_parse_too_large() || source.is_parse_status() {
-        lb::Cause::Malformed
-    } else if matches!(
-        io,
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-    ) {
-        lb::Cause::Reset
-    } else {
-        lb::Cause::Closed
-    };
-    ExchangeError::Peer {
-        cause,
-        unsent,
-        source: Some(source),
-    }
-}
-
-/// The first error of type `E` in the chain.
-pub(crate) fn find<'a, E: std::error::Error + 'static>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }

@@ -2,9 +2,11 @@
 
 mod connect;
 mod connection;
-mod counted;
+mod h1;
+mod head;
 mod pool;
 
 pub(crate) use connect::{ConnectError, connect, is_exhaustion};
 pub(crate) use connection::{Connection, ExchangeError, HeadLimits};
+pub use head::UpstreamHead;
 pub(crate) use pool::Pools;

@@ -1,11 +1,13 @@
 //! Hooks that note every call and decide as a test tells them.
 
 use bytes::Bytes;
-use http::{request, response};
+use http::response;
 use lb::{Change, Delivery, Outcome};
 use proxy::error::{AttemptError, ProxyError};
 use proxy::group::Group;
-use proxy::hooks::{Attempt, Flow, Hooks, Prefix, Reply, ResponseAction, RetryDecision, Target};
+use proxy::hooks::{
+    Attempt, Flow, Hooks, Prefix, Reply, ResponseAction, RetryDecision, Target, UpstreamHead,
+};
 use proxy::session::{AttemptReport, ConnectionInfo, End, Report, Session};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -29,7 +31,7 @@ pub(crate) struct Wish {
     /// Read so many bytes of the body before choosing a group.
     pub(crate) read_body: Option<usize>,
     pub(crate) target: Option<Box<dyn Fn(&Session, Target) -> Target + Send + Sync>>,
-    pub(crate) request: Option<Box<dyn Fn(&Attempt<'_>, &mut request::Parts) + Send + Sync>>,
+    pub(crate) request: Option<Box<dyn Fn(&Attempt<'_>, &mut UpstreamHead<'_>) + Send + Sync>>,
     pub(crate) response: Option<
         Box<
             dyn Fn(&Attempt<'_>, &mut response::Parts, &Prefix<'_>) -> ResponseAction + Send + Sync,
@@ -157,7 +159,7 @@ impl Hooks for Spy {
         }
     }
 
-    fn upstream_request(&self, attempt: &Attempt<'_>, request: &mut request::Parts, (): &mut ()) {
+    fn upstream_request(&self, attempt: &Attempt<'_>, request: &mut UpstreamHead<'_>, (): &mut ()) {
         self.note(attempt.session, "upstream_request");
         if let Some(change) = &self.wish.request {
             change(attempt, request);
