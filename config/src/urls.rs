@@ -2,7 +2,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, PeerUrl, Settings};
+use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, PeerUrl, Scheme, Settings};
 
 use crate::finding::{Finding, Findings};
 use crate::problem::{Code, Problems};
@@ -138,6 +138,7 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
         host.clone()
     };
     Ok(PeerUrl {
+        scheme: Scheme::Http,
         authority: match port {
             80 => bracketed,
             _ => format!("{bracketed}:{port}"),
@@ -280,6 +281,7 @@ mod tests {
             ),
         ] {
             let expected = PeerUrl {
+                scheme: Scheme::Http,
                 host: host.to_owned(),
                 port,
                 authority: authority.to_owned(),

@@ -1,7 +1,8 @@
 //! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
 
 use crate::metrics::{GroupMetrics, PeerMetrics};
-use crate::settings::{GroupSettings, PeerUrl};
+use crate::settings::{GroupSettings, GroupTls, PeerUrl, Scheme};
+use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
 use http::HeaderValue;
 use lb::PeerIndex;
 use std::sync::Arc;
@@ -29,12 +30,16 @@ pub struct Peer {
     pub authority: HeaderValue,
     /// What is counted for it.
     pub metrics: PeerMetrics,
+    /// TLS, if its URL is `https:`.
+    pub(crate) tls: Option<Dialer>,
     /// Its place in the connection pools of each thread; unique in the process.
     pub(crate) number: usize,
     /// It has answered as an MCP server.
     speaks_mcp: AtomicBool,
     /// A request failed on it; the prober looks at once.
     suspect: AtomicBool,
+    /// Its last TLS handshake failed, which was said.
+    tls_failed: AtomicBool,
 }
 
 impl Group {
@@ -51,10 +56,11 @@ impl Group {
             .collect();
         let lb = lb::Group::new(settings.name.clone(), specs, settings.policy.clone())
             .map_err(GroupError::Policy)?;
+        let tls = connector(&settings).map_err(GroupError::Tls)?;
         let peers = settings
             .peers
             .iter()
-            .map(|peer| Peer::new(peer.url.clone()));
+            .map(|peer| Peer::new(peer.url.clone(), tls.as_deref()));
         let peers = peers.collect::<Result<_, _>>()?;
         Ok(Arc::new(Self {
             settings,
@@ -82,6 +88,15 @@ impl Group {
         &self.lb.peers()[usize::from(index.0)].name
     }
 
+    /// A TLS handshake with a peer failed: said once, until one succeeds.
+    pub(crate) fn report_tls(&self, index: PeerIndex, error: &HandshakeError) {
+        if !self.peer(index).tls_failed.swap(true, Ordering::Relaxed) {
+            let (group, peer) = (self.name(), self.peer_name(index));
+            let error = error.reason();
+            tracing::warn!(group, peer, error, "upstream_tls_failed");
+        }
+    }
+
     /// The peer called `name`.
     pub fn find(&self, name: &str) -> Option<PeerIndex> {
         let position = self.lb.peers().iter().position(|peer| peer.name == name)?;
@@ -90,16 +105,23 @@ impl Group {
 }
 
 impl Peer {
-    fn new(url: PeerUrl) -> Result<Self, GroupError> {
+    fn new(url: PeerUrl, tls: Option<&Connector>) -> Result<Self, GroupError> {
         let authority = HeaderValue::from_str(&url.authority)
             .map_err(|_| GroupError::Authority(url.authority.clone()))?;
+        let tls = tls
+            .filter(|_| url.scheme == Scheme::Https)
+            .map(|tls| tls.dialer(&url.host))
+            .transpose()
+            .map_err(|flaw| GroupError::Tls(flaw.into()))?;
         Ok(Self {
+            tls,
             url,
             authority,
             metrics: PeerMetrics::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             speaks_mcp: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
+            tls_failed: AtomicBool::new(false),
         })
     }
 
@@ -115,12 +137,29 @@ impl Peer {
         self.speaks_mcp.load(Ordering::Relaxed)
     }
 
+    /// A TLS handshake with it succeeded.
+    pub(crate) fn tls_succeeded(&self) {
+        if self.tls_failed.load(Ordering::Relaxed) {
+            self.tls_failed.store(false, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn suspect(&self) {
         self.suspect.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn take_suspicion(&self) -> bool {
         self.suspect.load(Ordering::Relaxed) && self.suspect.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// TLS for the peers that want it.
+fn connector(settings: &GroupSettings) -> Result<Option<Arc<Connector>>, Flaws> {
+    let wanted = |peer: &crate::settings::PeerSettings| peer.url.scheme == Scheme::Https;
+    match &settings.tls {
+        Some(tls) => Ok(Some(Arc::clone(tls))),
+        None if settings.peers.iter().any(wanted) => Connector::new(GroupTls::default()).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -133,6 +172,8 @@ pub enum GroupError {
     Authority(String),
     /// `lb` refuses the policy or the peers.
     Policy(lb::GroupError),
+    /// There can be no TLS with its peers.
+    Tls(Flaws),
 }
 
 impl std::fmt::Display for GroupError {
@@ -140,6 +181,7 @@ impl std::fmt::Display for GroupError {
         match self {
             Self::Authority(authority) => write!(f, "`{authority}` cannot be a Host header"),
             Self::Policy(_) => f.write_str("the group's policy is not sound"),
+            Self::Tls(_) => f.write_str("there can be no TLS with the group's peers"),
         }
     }
 }
@@ -149,6 +191,7 @@ impl std::error::Error for GroupError {
         match self {
             Self::Authority(_) => None,
             Self::Policy(error) => Some(error),
+            Self::Tls(flaws) => Some(flaws),
         }
     }
 }

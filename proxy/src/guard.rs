@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub(crate) hop: HopByHop,
     /// `Forwarded`, `X-Forwarded-For`, `-Host` or `-Proto`, or `X-Real-IP`.
     pub(crate) forwarded: bool,
+    /// `Client-Cert`, `Client-Cert-Chain` or `X-Forwarded-Client-Cert`.
+    pub(crate) client_cert: bool,
     /// `Via`.
     pub(crate) via: bool,
     /// `X-Request-Id`.
@@ -98,6 +100,9 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
             "max-forwards" => seen.max_forwards = true,
             "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto"
             | "x-real-ip" => seen.forwarded = true,
+            "client-cert" | "client-cert-chain" | "x-forwarded-client-cert" => {
+                seen.client_cert = true;
+            }
             _ if is_disguised(name) => return Err(bad("a field in disguise, with an underscore")),
             _ => {
                 seen.hop.note(name);
@@ -265,9 +270,11 @@ fn starts_with(token: &[u8], prefix: &[u8]) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
-const PROTECTED: [&str; 12] = [
+const PROTECTED: [&str; 14] = [
     "authorization",
     "cache-control",
+    "client-cert",
+    "client-cert-chain",
     "content-length",
     "content-type",
     "cookie",

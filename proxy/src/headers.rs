@@ -87,13 +87,26 @@ pub(crate) fn forward_request(
         headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
     }
     if !(keep && headers.contains_key(&X_FORWARDED_PROTO)) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(
+            X_FORWARDED_PROTO,
+            HeaderValue::from_static(connection.scheme()),
+        );
     }
     if !(keep && headers.contains_key(&X_FORWARDED_HOST))
         && let Some(host) = headers.get(header::HOST)
     {
         let host = host.clone();
         headers.insert(X_FORWARDED_HOST, host);
+    }
+    if seen.client_cert && !connection.trusted {
+        for name in CLIENT_CERTS {
+            headers.remove(name);
+        }
+    }
+    if let Some(certificate) = &connection.client_cert {
+        // What is true of this connection wins over what a proxy in front says of another.
+        headers.remove(CLIENT_CERT_CHAIN);
+        headers.insert(CLIENT_CERT, certificate.clone());
     }
     if seen.via {
         add(headers, header::VIA, identity.via(parts.version));
@@ -108,9 +121,10 @@ pub(crate) fn forward_request(
 
 /// `Forwarded`'s element for a client (RFC 7239 §6: an IPv6 address is bracketed and quoted).
 fn forwarded(connection: &ConnectionInfo) -> HeaderValue {
+    let proto = connection.scheme();
     let text = match connection.client.ip().to_canonical() {
-        std::net::IpAddr::V4(ip) => format!("for={ip};proto=http"),
-        std::net::IpAddr::V6(ip) => format!("for=\"[{ip}]\";proto=http"),
+        std::net::IpAddr::V4(ip) => format!("for={ip};proto={proto}"),
+        std::net::IpAddr::V6(ip) => format!("for=\"[{ip}]\";proto={proto}"),
     };
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("for=unknown"))
 }
@@ -215,6 +229,15 @@ const fn hex(nibble: u8) -> u8 {
 const FORWARDED: HeaderName = header::FORWARDED;
 /// `X-Request-Id`: kept when the client sends it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The client's certificate (RFC 9440 §2).
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
+/// What peers may take for the word of a proxy about certificates (RFC 9440 §4).
+const CLIENT_CERTS: [HeaderName; 3] = [
+    CLIENT_CERT,
+    CLIENT_CERT_CHAIN,
+    HeaderName::from_static("x-forwarded-client-cert"),
+];
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -28,6 +28,7 @@ pub mod session;
 pub mod settings;
 mod thread;
 mod ticker;
+pub mod tls;
 mod transaction;
 mod upload;
 mod upstream;

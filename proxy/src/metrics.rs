@@ -1,6 +1,9 @@
 //! What is counted, as plain atomics; the admin listener renders them.
 
+use crate::tls::{Certificate, Terminator};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// A number that only grows.
@@ -98,6 +101,45 @@ pub struct ProxyMetrics {
     pub panics: Counter,
     /// Requests in flight now.
     pub requests_active: Gauge,
+    /// TLS with clients.
+    pub tls: TlsMetrics,
+}
+
+/// TLS with clients.
+#[derive(Debug, Default)]
+pub struct TlsMetrics {
+    /// Handshakes that succeeded, the resumed ones included.
+    pub handshakes: Counter,
+    /// Handshakes that resumed an earlier session.
+    pub resumed: Counter,
+    /// Handshakes that failed, or were not ended in time.
+    pub failed: Counter,
+    terminators: Mutex<Vec<(SocketAddr, Weak<Terminator>)>>,
+}
+
+impl TlsMetrics {
+    /// Shows the certificates of a listener for as long as it is there.
+    pub(crate) fn watch(&self, listener: SocketAddr, terminator: &Arc<Terminator>) {
+        let watched = &mut *self
+            .terminators
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|(_, terminator)| terminator.strong_count() > 0);
+        watched.push((listener, Arc::downgrade(terminator)));
+    }
+
+    /// The certificates that are served, each with its listener.
+    pub fn certificates(&self) -> Vec<(SocketAddr, Certificate)> {
+        let watched = self
+            .terminators
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let present = watched.iter().filter_map(|(listener, terminator)| {
+            let certificates = terminator.upgrade()?.certificates();
+            Some(certificates.into_iter().map(|one| (*listener, one)))
+        });
+        present.flatten().collect()
+    }
 }
 
 /// How often each limit bit.
@@ -109,6 +151,8 @@ pub struct LimitMetrics {
     pub connections_per_address: Counter,
     /// Accepting paused, because descriptors ran out.
     pub descriptors: Counter,
+    /// TLS handshakes that did not end in time.
+    pub tls_handshake: Counter,
     /// Heads that did not come in time.
     pub head_timeout: Counter,
     /// Bodies that stalled or dripped.
@@ -203,6 +247,8 @@ pub struct AttemptMetrics {
     pub failed_status: Counter,
     /// No connection.
     pub connect: Counter,
+    /// A connection, but no TLS session.
+    pub tls: Counter,
     /// The connection ended or broke before the head.
     pub reset: Counter,
     /// No head in time.

@@ -1,8 +1,9 @@
 //! Answers of the proxy's own, with the status and the `Proxy-Status` that RFC 9209 gives them.
 
-use crate::error::ProxyError;
+use crate::error::{AttemptError, ProxyError};
 use crate::hooks::Reply;
 use crate::session::Session;
+use crate::tls::{HandshakeError, HandshakeFailure};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -77,7 +78,7 @@ pub fn describe(error: &ProxyError) -> Failed {
             Cause::ConnectTimeout => late("connection_timeout"),
             Cause::HeadTimeout => late("http_response_timeout"),
             Cause::Malformed => bad("http_protocol_error"),
-            Cause::Tls => bad("tls_protocol_error"),
+            Cause::Tls => bad(tls_token(attempt)),
             Cause::BodyAborted => bad("http_response_incomplete"),
             Cause::Closed | Cause::Reset | Cause::Unprocessed => bad("connection_terminated"),
             Cause::Lost => bad("destination_unavailable"),
@@ -98,6 +99,15 @@ pub fn describe(error: &ProxyError) -> Failed {
         ProxyError::Total(Delivery::NotSent) => late("connection_timeout"),
         ProxyError::Total(_) => late("http_response_timeout"),
     }
+}
+
+/// Why there is no TLS session, as RFC 9209 §2.3 has it.
+fn tls_token(attempt: &AttemptError) -> &'static str {
+    let source = attempt.source.as_deref();
+    source
+        .and_then(|source| source.downcast_ref::<HandshakeError>())
+        .map_or(HandshakeFailure::Protocol, |error| error.failure)
+        .token()
 }
 
 /// `Retry-After` in whole seconds, rounded up, at least one (RFC 9110 §10.2.3).

@@ -42,7 +42,7 @@ pub struct Server<N: Network, H: Hooks> {
     hooks: Arc<H>,
     clock: ClockSource,
     threads: usize,
-    sockets: Vec<(N::Socket, SocketAddr, bool)>,
+    sockets: Vec<(N::Socket, SocketAddr, ListenerSettings)>,
     groups: Vec<Arc<Group>>,
     trusted: Arc<[Cidr]>,
     shared: Arc<Shared>,
@@ -81,7 +81,7 @@ impl<N: Network, H: Hooks> Server<N, H> {
             };
             let socket = network.bind(listener.listen).map_err(named)?;
             let address = network.local_address(&socket).map_err(named)?;
-            sockets.push((socket, address, listener.half_close));
+            sockets.push((socket, address, listener.clone()));
         }
         let shared = Shared {
             limits: Arc::new(settings.limits.clone()),
@@ -198,12 +198,16 @@ impl<N: Network, H: Hooks> Server<N, H> {
             workers,
         });
         let mut listening = Vec::new();
-        for (socket, local, half_close) in self.sockets {
+        for (socket, local, settings) in self.sockets {
             let listener = self.network.listen(socket)?;
+            if let Some(tls) = &settings.tls {
+                self.shared.metrics.tls.watch(local, tls);
+            }
             listening.push(Listening {
                 listener,
                 local,
-                half_close,
+                half_close: settings.half_close,
+                tls: settings.tls,
             });
         }
         let groups = self.groups;

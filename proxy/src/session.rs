@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::settings::Limits;
+use crate::tls::ClientTls;
 pub use crate::upload::ReadError;
 use crate::upload::{Upload, UploadWatch};
 use bytes::Bytes;
@@ -21,26 +22,42 @@ pub struct ConnectionInfo {
     pub local: SocketAddr,
     /// The client is a proxy of ours: what it says of who forwarded what is kept.
     pub trusted: bool,
+    /// What its handshake came to; none if it speaks cleartext.
+    pub tls: Option<ClientTls>,
+    /// `Client-Cert`, where peers are told.
+    pub(crate) client_cert: Option<HeaderValue>,
     /// The client's address as `X-Forwarded-For` has it.
     pub(crate) forwarded_for: HeaderValue,
     pub(crate) upload: Arc<UploadWatch>,
 }
 
 impl ConnectionInfo {
-    /// The facts of a connection.
-    pub fn new(client: SocketAddr, local: SocketAddr, trusted: bool) -> Arc<Self> {
+    /// The facts of a connection without TLS.
+    pub fn new(client: SocketAddr, local: SocketAddr, trusted: bool) -> Self {
         // An IP address is always a valid field value.
         let text = client.ip().to_canonical().to_string();
         let forwarded_for =
             HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         let upload = Arc::default();
-        Arc::new(Self {
+        Self {
             client,
             local,
             trusted,
+            tls: None,
+            client_cert: None,
             forwarded_for,
             upload,
-        })
+        }
+    }
+
+    /// Whether the client came by HTTPS.
+    pub fn secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The scheme the client used.
+    pub fn scheme(&self) -> &'static str {
+        if self.secure() { "https" } else { "http" }
     }
 }
 
@@ -61,6 +78,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// The scheme the client used, as far as it is known: what a trusted proxy in front says, else
+    /// that of the connection.
+    pub fn scheme(&self) -> &'static str {
+        let said = self.request.headers.get("x-forwarded-proto");
+        match said.filter(|_| self.connection.trusted) {
+            Some(proto) if proto.as_bytes().eq_ignore_ascii_case(b"https") => "https",
+            Some(_) => "http",
+            None => self.connection.scheme(),
+        }
+    }
+
     /// Whether its body could be sent to another peer.
     pub fn body_replayable(&self) -> bool {
         self.upload.is_replayable()

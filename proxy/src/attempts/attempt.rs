@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
 use crate::upload::Upload;
-use crate::upstream::{ConnectError, Connection, ExchangeError, UpstreamHead, connect};
+use crate::upstream::{ConnectError, Connection, ExchangeError, UpstreamHead, open};
 use http::response;
 use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
 use std::error::Error;
@@ -72,7 +72,7 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
     if let Some(total) = bounds.total {
         limit = limit.min(total.since(thread.clock.now()));
     }
-    let failed = |cause, source: Option<io::Error>| {
+    let failed = |cause, source: Option<Arc<dyn Error + Send + Sync>>| {
         Failed::Peer(AttemptError {
             phase: Phase::Connect,
             failure: Failure {
@@ -82,18 +82,25 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
                 reused: false,
             },
             peer: index,
-            source: source.map(|source| Arc::new(source) as _),
+            source,
         })
     };
-    let stream = match connect(&thread.network, &peer.url, limit).await {
+    let stream = match open(&thread.network, peer, limit).await {
         Ok(stream) => stream,
         Err(ConnectError::Exhausted(error)) => return Err(Failed::Exhausted(error)),
-        Err(ConnectError::Refused(error)) => return Err(failed(Cause::Connect, Some(error))),
+        Err(ConnectError::Refused(error)) => {
+            return Err(failed(Cause::Connect, Some(Arc::new(error))));
+        }
         Err(ConnectError::Timeout) => return Err(failed(Cause::ConnectTimeout, None)),
+        Err(ConnectError::Tls(error)) => {
+            target.group.report_tls(index, &error);
+            return Err(failed(Cause::Tls, Some(Arc::new(error))));
+        }
     };
+    peer.tls_succeeded();
     peer.metrics.connections.increment();
     let opened = Connection::open(stream, thread.head_limits()).await;
-    opened.map_err(|error| failed(Cause::Connect, Some(error)))
+    opened.map_err(|error| failed(Cause::Connect, Some(Arc::new(error))))
 }
 
 /// Sends the request and waits for the head of its response.

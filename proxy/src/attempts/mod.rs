@@ -329,7 +329,8 @@ fn counter<'a>(metrics: &'a AttemptMetrics, outcome: &Outcome, class: &Class) ->
         Outcome::Answered { .. } => &metrics.failed_status,
         Outcome::Cancelled | Outcome::Local => &metrics.cancelled,
         Outcome::Failed(failure) => match failure.cause {
-            Cause::Connect | Cause::ConnectTimeout | Cause::Tls => &metrics.connect,
+            Cause::Connect | Cause::ConnectTimeout => &metrics.connect,
+            Cause::Tls => &metrics.tls,
             Cause::HeadTimeout | Cause::Lost => &metrics.timeout,
             Cause::Unprocessed => &metrics.stale,
             Cause::BodyAborted => &metrics.body,

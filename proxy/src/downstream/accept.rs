@@ -7,6 +7,7 @@ use crate::metrics::ProxyMetrics;
 use crate::network::Network;
 use crate::settings::{Cidr, Limits};
 use crate::thread::Thread;
+use crate::tls::Terminator;
 use crate::upstream::is_exhaustion;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -123,6 +124,7 @@ pub(crate) struct Listening<N: Network> {
     pub(crate) listener: N::Listener,
     pub(crate) local: SocketAddr,
     pub(crate) half_close: bool,
+    pub(crate) tls: Option<Arc<Terminator>>,
 }
 
 /// What accepting needs to know.
@@ -163,6 +165,7 @@ pub(crate) async fn accept_loop<N: Network, H: Hooks>(
             local: listening.local,
             trusted: door.trusted.iter().any(|cidr| cidr.contains(address.ip())),
             half_close: listening.half_close,
+            tls: listening.tls.clone(),
         };
         let least = door
             .workers

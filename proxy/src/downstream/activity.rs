@@ -18,6 +18,8 @@ pub(super) struct Activity {
     requests: AtomicU32,
     /// A request was begun whose response is not yet whole.
     serving: AtomicBool,
+    /// A TLS handshake is under way.
+    shaking: AtomicBool,
     /// The response is an event stream.
     streaming: AtomicBool,
     verdict: AtomicU8,
@@ -28,6 +30,8 @@ pub(super) struct Activity {
 pub(super) enum Doing {
     /// Between two requests.
     Idle,
+    /// A TLS handshake.
+    Handshake,
     /// A head is coming, or the first byte of a new connection is waited for.
     Head,
     /// A request is served.
@@ -62,6 +66,11 @@ impl Activity {
         }
     }
 
+    /// A TLS handshake begins, or has ended.
+    pub(super) fn shake(&self, shaking: bool) {
+        self.shaking.store(shaking, Ordering::Relaxed);
+    }
+
     /// A request begins; says how many there were with it.
     pub(super) fn begin(&self) -> u32 {
         let requests = self.requests().wrapping_add(1);
@@ -90,6 +99,8 @@ impl Activity {
     pub(super) fn doing(&self) -> Doing {
         if self.serving.load(Ordering::Relaxed) {
             Doing::Serving
+        } else if self.shaking.load(Ordering::Relaxed) {
+            Doing::Handshake
         } else if self.requests() == 0
             || self.bytes_read() != self.bytes_at_end.load(Ordering::Relaxed)
         {

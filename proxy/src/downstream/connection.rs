@@ -1,6 +1,7 @@
 //! One client connection, from its first byte to its last.
 
 use super::activity::{Activity, Verdict};
+use super::handshake::Shaking;
 use super::registry::Registry;
 use super::watched::Watched;
 use crate::body::{Body, Cut};
@@ -10,6 +11,7 @@ use crate::network::Network;
 use crate::reply;
 use crate::session::ConnectionInfo;
 use crate::thread::Thread;
+use crate::tls::{ClientCertificate, ClientTls, Terminator, Wire};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -27,12 +29,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Who is at the other end, and what the listener says of such clients.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) address: SocketAddr,
     pub(crate) local: SocketAddr,
     pub(crate) trusted: bool,
     pub(crate) half_close: bool,
+    /// It has to speak TLS.
+    pub(crate) tls: Option<Arc<Terminator>>,
 }
 
 /// Serves one connection until it ends, or is told to.
@@ -44,7 +48,31 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
 ) {
     let limits = &thread.shared.limits;
     let activity = Arc::new(Activity::default());
-    let info = ConnectionInfo::new(client.address, client.local, client.trusted);
+    let stream = Watched::new(stream, &activity);
+    let stream = match &client.tls {
+        None => Wire::Plain(stream),
+        Some(terminator) => {
+            let shaking = Shaking {
+                thread: &thread,
+                registry: &registry,
+                activity: &activity,
+            };
+            match shaking
+                .run(terminator, stream.expecting_tls(), client.address)
+                .await
+            {
+                Some(stream) => stream,
+                None => return,
+            }
+        }
+    };
+    let mut info = ConnectionInfo::new(client.address, client.local, client.trusted);
+    info.tls = ClientTls::of(&stream);
+    if client.tls.as_ref().is_some_and(|tls| tls.forwards()) {
+        let certificate = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        info.client_cert = certificate.and_then(ClientCertificate::header);
+    }
+    let info = Arc::new(info);
     let registered = registry.enter(&activity, &info.upload, thread.clock.now());
     let service = service_fn(|request: Request<Incoming>| {
         let last = activity.begin() == limits.requests_per_connection;
@@ -62,7 +90,7 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
     if limits.headers != HYPER_HEADERS {
         builder.max_headers(limits.headers);
     }
-    let io = TokioIo::new(Watched::new(stream, &activity));
+    let io = TokioIo::new(stream);
     let mut serving = pin!(builder.serve_connection(io, service));
     let mut known = Verdict::Serve;
     let result = std::future::poll_fn(|cx| {

@@ -3,6 +3,7 @@
 mod accept;
 mod activity;
 mod connection;
+mod handshake;
 mod registry;
 mod watched;
 

@@ -145,6 +145,9 @@ impl Entry {
             Doing::Idle if over(look.since, limits.keep_alive) => {
                 Some((&metrics.keep_alive, Verdict::Close))
             }
+            Doing::Handshake if over(look.since, limits.tls_handshake) => {
+                Some((&metrics.tls_handshake, Verdict::Close))
+            }
             // In all, and not since the last byte: a head that drips ends too.
             Doing::Head if over(look.since, limits.head_timeout) => {
                 Some((&metrics.head_timeout, Verdict::Close))
@@ -158,7 +161,7 @@ impl Entry {
                 self.upload.give_up();
                 Some((&metrics.body_timeout, Verdict::Drain))
             }
-            Doing::Idle | Doing::Head | Doing::Serving => None,
+            Doing::Idle | Doing::Handshake | Doing::Head | Doing::Serving => None,
         }
     }
 

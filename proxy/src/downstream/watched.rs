@@ -1,6 +1,7 @@
 //! A client connection that notes when it last moved; the ticker judges it.
 
 use super::activity::Activity;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
+    /// The next byte begins a TLS handshake, or is a mistake.
+    expects_tls: bool,
 }
 
 impl<S> Watched<S> {
@@ -19,9 +22,37 @@ impl<S> Watched<S> {
         Self {
             stream,
             activity: Arc::clone(activity),
+            expects_tls: false,
+        }
+    }
+
+    /// Reading fails with [`NotTls`] if the client does not begin a TLS handshake. rustls would
+    /// find out too, but not without sending an alert, which is garbage to such a client.
+    pub(super) fn expecting_tls(self) -> Self {
+        Self {
+            expects_tls: true,
+            ..self
         }
     }
 }
+
+/// The client does not speak TLS.
+#[derive(Debug)]
+pub(super) struct NotTls {
+    /// The first byte it sent.
+    pub(super) first: u8,
+}
+
+impl fmt::Display for NotTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client does not speak TLS")
+    }
+}
+
+impl std::error::Error for NotTls {}
+
+/// The content type of a handshake record (RFC 8446 §5.1).
+const HANDSHAKE: u8 = 22;
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
@@ -33,6 +64,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         self.activity
             .read(polled.is_ready().then(|| buf.filled().len() - before));
+        if self.expects_tls
+            && let Some(&first) = buf.filled().get(before)
+        {
+            self.expects_tls = false;
+            if first != HANDSHAKE {
+                let error = io::Error::new(io::ErrorKind::InvalidData, NotTls { first });
+                return Poll::Ready(Err(error));
+            }
+        }
         polled
     }
 }

@@ -27,6 +27,8 @@ pub struct Ctx {
     pub(super) path_of_request: String,
     /// The `Host` the client asked for, before anything was rewritten.
     pub(super) host: Option<HeaderValue>,
+    /// The scheme the client used.
+    pub(super) scheme: &'static str,
 }
 
 /// What the gateway keeps of an MCP request.
@@ -53,6 +55,7 @@ impl Ctx {
             resource: None,
             path_of_request: String::new(),
             host: None,
+            scheme: "http",
         }
     }
 }

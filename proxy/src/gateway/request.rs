@@ -27,6 +27,7 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     let snapshot = Arc::clone(&ctx.snapshot);
     let (group, prefix) = route(session, ctx, &snapshot)?;
     ctx.group = Some(Arc::clone(&group));
+    ctx.scheme = session.scheme();
     ctx.host = session.request.headers.get(http_header::HOST).cloned();
     let mut target = Target::group(Arc::clone(&group));
     target.prefix = prefix;

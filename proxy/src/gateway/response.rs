@@ -261,7 +261,7 @@ fn document(head: &mut Parts, prefix: &Prefix<'_>, ours: &str) -> ResponseAction
 
 fn our_origin(ctx: &Ctx) -> Option<String> {
     let host = ctx.host.as_ref()?.to_str().ok()?;
-    Some(format!("http://{host}"))
+    Some(format!("{}://{host}", ctx.scheme))
 }
 
 fn our_url(ctx: &Ctx, resource: &str) -> String {

@@ -1,6 +1,6 @@
 //! One request of the prober's own, on a connection of its own.
 
-use super::{Failed, open};
+use super::{Failed, secure};
 use crate::group::Peer;
 use crate::hooks::Hooks;
 use crate::network::Network;
@@ -19,7 +19,7 @@ pub(super) async fn exchange<N: Network, H: Hooks>(
     mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>, Failed> {
     // The caller bounds the whole probe.
-    let stream = open(thread, peer, Duration::from_secs(60)).await?;
+    let stream = secure(thread, peer, Duration::from_secs(60)).await?;
     let failed = |error: hyper::Error| Failed(error.to_string());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await

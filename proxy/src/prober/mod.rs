@@ -10,6 +10,7 @@ use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::settings::{Probe, Protocol};
 use crate::thread::Thread;
+use crate::tls::Wire;
 use crate::upstream::connect;
 use lb::{PeerIndex, Probed};
 use std::rc::Rc;
@@ -160,6 +161,20 @@ async fn open<N: Network, H: Hooks>(
         .map_err(|_| Failed("no connection".to_owned()))?;
     peer.metrics.probe_connections.increment();
     Ok(stream)
+}
+
+/// One on which requests can be sent: with TLS where the peer's URL says so.
+async fn secure<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    peer: &Peer,
+    timeout: Duration,
+) -> Result<Wire<N::Stream>, Failed> {
+    let stream = open(thread, peer, timeout).await?;
+    let Some(dialer) = &peer.tls else {
+        return Ok(Wire::Plain(stream));
+    };
+    let shaken = dialer.handshake(stream).await;
+    shaken.map_err(|error| Failed(format!("{error}: {}", error.reason())))
 }
 
 /// Why a probe failed.

@@ -1,5 +1,7 @@
 //! One pool of peers and its policy.
 
+use crate::tls::Connector;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One pool of peers and its policy.
@@ -26,6 +28,9 @@ pub struct GroupSettings {
     /// A comment is sent on an event stream that was quiet this long; none: never. Some clients
     /// cut at 300 s (undici, Python SDK 1.x).
     pub sse_keepalive: Option<Duration>,
+    /// TLS towards the peers whose URL is `https:`, with its files read; none: the defaults of
+    /// [`super::GroupTls`].
+    pub tls: Option<Arc<Connector>>,
     /// What `Host` a peer sees.
     pub host: HostPolicy,
     /// How long an idle connection to a peer is kept; below the peers' own keep-alive.
@@ -48,6 +53,7 @@ impl GroupSettings {
             retry_tools: ToolRetry::default(),
             timeouts: Timeouts::default(),
             sse_keepalive: Some(Duration::from_secs(25)),
+            tls: None,
             host: HostPolicy::default(),
             pool_idle: Duration::from_secs(55),
             pool_size: 256,
@@ -80,6 +86,7 @@ impl PeerSettings {
     /// A peer of priority 1 and weight 1 at an address.
     pub fn at(name: impl Into<String>, address: std::net::SocketAddr) -> Self {
         let url = PeerUrl {
+            scheme: Scheme::Http,
             host: address.ip().to_string(),
             port: address.port(),
             authority: address.to_string(),
@@ -92,18 +99,30 @@ impl PeerSettings {
     }
 }
 
-/// Where a peer is. Cleartext HTTP/1.1 for now.
+/// Where a peer is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PeerUrl {
+    /// Whether it speaks TLS.
+    pub scheme: Scheme,
     /// A name or an address, without brackets.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// The `Host` header this URL implies: host and, unless it is 80, port.
+    /// The `Host` header this URL implies: host and, unless it is the
+    /// scheme's own, port.
     pub authority: String,
     /// The path that replaces a matched route prefix; empty when the URL has none or `/`. Never
     /// ends with `/`.
     pub path: String,
+}
+
+/// Whether a peer speaks TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// Cleartext.
+    Http,
+    /// TLS.
+    Https,
 }
 
 /// What `Host` a peer sees.

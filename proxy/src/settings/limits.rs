@@ -9,6 +9,8 @@ pub struct Limits {
     pub connections: usize,
     /// Client connections from one address; 0: no cap.
     pub connections_per_address: usize,
+    /// Time to the end of a TLS handshake.
+    pub tls_handshake: Duration,
     /// Time to the whole head of a request, from its first byte; also to the first byte of a
     /// new connection.
     pub head_timeout: Duration,
@@ -47,6 +49,7 @@ impl Default for Limits {
         Self {
             connections: 20_000,
             connections_per_address: 0,
+            tls_handshake: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             body_min_rate: 240,

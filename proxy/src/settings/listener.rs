@@ -1,6 +1,8 @@
 //! Where clients connect.
 
+use crate::tls::Terminator;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// One listening address.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub struct ListenerSettings {
     /// Serve clients that close their sending half after the request. Off, because with it a
     /// client that left is not noticed (http-safety: hyper's half-close).
     pub half_close: bool,
+    /// TLS, with its files read; none: clients speak cleartext.
+    pub tls: Option<Arc<Terminator>>,
 }
 
 impl ListenerSettings {
@@ -22,6 +26,7 @@ impl ListenerSettings {
             listen,
             hosts: Vec::new(),
             half_close: false,
+            tls: None,
         }
     }
 }

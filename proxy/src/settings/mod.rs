@@ -8,16 +8,18 @@ mod limits;
 mod listener;
 mod route;
 mod session;
+mod tls;
 
 pub use cidr::Cidr;
 pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, PeerSettings, PeerUrl, Probe,
-    Protocol, RegionSettings, Timeouts, ToolRetry,
+    Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
 };
 pub use limits::Limits;
 pub use listener::ListenerSettings;
 pub use route::{RouteMatch, RouteSettings};
 pub use session::{SealKey, SessionBinding, SessionSettings};
+pub use tls::{ClientAuth, GroupTls, ListenerTls, TlsVersion};
 
 /// The checked configuration of the data plane.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,9 @@
 //! A new connection to a peer.
 
+use crate::group::Peer;
 use crate::network::Network;
 use crate::settings::PeerUrl;
+use crate::tls::{HandshakeError, Wire};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -15,6 +17,27 @@ pub(crate) enum ConnectError {
     Refused(io::Error),
     /// It took too long.
     Timeout,
+    /// There is a connection, but no TLS session on it.
+    Tls(HandshakeError),
+}
+
+/// Connects to a peer, with TLS where its URL says so, within one deadline.
+pub(crate) async fn open<N: Network>(
+    network: &N,
+    peer: &Peer,
+    timeout: Duration,
+) -> Result<Wire<N::Stream>, ConnectError> {
+    let Some(dialer) = &peer.tls else {
+        let connected = connect(network, &peer.url, timeout).await;
+        return connected.map(Wire::Plain);
+    };
+    let opening = async {
+        let stream = connect(network, &peer.url, timeout).await?;
+        dialer.handshake(stream).await.map_err(ConnectError::Tls)
+    };
+    tokio::time::timeout(timeout, opening)
+        .await
+        .unwrap_or(Err(ConnectError::Timeout))
 }
 
 /// Connects to a peer; a name is tried at each of its addresses in turn, within one deadline.

@@ -2,6 +2,7 @@
 
 use super::h1;
 use super::head::UpstreamHead;
+use crate::tls::Wire;
 use crate::upload::UploadBody;
 use bytes::Bytes;
 use http::response;
@@ -19,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 #[derive(Debug)]
 pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     /// HTTP/1.1.
-    H1(h1::Connection<S>),
+    H1(h1::Connection<Wire<S>>),
 }
 
 /// Limits of a response head.
@@ -65,7 +66,7 @@ impl Error for BodyError {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Speaks HTTP/1.1 on a new connection.
-    pub(crate) async fn open(stream: S, limits: HeadLimits) -> io::Result<Self> {
+    pub(crate) async fn open(stream: Wire<S>, limits: HeadLimits) -> io::Result<Self> {
         h1::Connection::open(stream, limits).await.map(Self::H1)
     }
 

@@ -31,3 +31,5 @@ mod sim;
 mod stream;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;

@@ -42,6 +42,7 @@ fn counted(
                 ("reset", &attempts.reset),
                 ("stale", &attempts.stale),
                 ("timeout", &attempts.timeout),
+                ("tls", &attempts.tls),
             ];
             outcomes.map(|(outcome, count)| (each.labels("outcome", outcome), count.get()))
         }),

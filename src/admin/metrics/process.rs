@@ -3,6 +3,7 @@
 use std::fmt;
 
 use prometheus_client::encoding::DescriptorEncoder;
+use proxy::metrics::TlsMetrics;
 use proxy::server::Stage;
 
 use super::super::observed::Observed;
@@ -71,6 +72,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         ("parse", &limits.parse),
         ("replay", &limits.replay),
         ("requests_per_connection", &limits.requests),
+        ("tls_handshake", &limits.tls_handshake),
         ("write_stall", &limits.write_stall),
     ];
     counters(
@@ -78,6 +80,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         ("backstay_limit_hits", "How often each limit bit"),
         hits.map(|(limit, counter)| (vec![("limit", limit)], counter.get())),
     )?;
+    tls(encoder, &metrics.tls)?;
     if let Some(dropped) = &observed.access_log {
         counter(
             encoder,
@@ -89,4 +92,52 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         )?;
     }
     Ok(())
+}
+
+fn tls(encoder: &mut DescriptorEncoder<'_>, metrics: &TlsMetrics) -> fmt::Result {
+    let handshakes = [
+        ("failed", metrics.failed.get()),
+        ("succeeded", metrics.handshakes.get()),
+    ];
+    counters(
+        encoder,
+        ("backstay_tls_handshakes", "TLS handshakes with clients"),
+        handshakes.map(|(result, count)| (vec![("result", result)], count)),
+    )?;
+    counter(
+        encoder,
+        (
+            "backstay_tls_resumed",
+            "TLS handshakes with clients that resumed a session",
+        ),
+        metrics.resumed.get(),
+    )?;
+    let certificates = metrics.certificates();
+    let certificates: Vec<_> = certificates
+        .iter()
+        .map(|(listener, certificate)| (listener.to_string(), certificate))
+        .collect();
+    let samples = certificates.iter().map(|(listener, certificate)| {
+        let name = certificate.names.first().map_or("", String::as_str);
+        let labels = vec![
+            ("listener", listener.as_str()),
+            ("certificate", certificate.source.as_str()),
+            ("name", name),
+        ];
+        (labels, seconds(certificate.not_after))
+    });
+    gauges(
+        encoder,
+        (
+            "backstay_tls_cert_not_after_seconds",
+            "When a certificate expires, in seconds since 1970",
+        ),
+        samples,
+    )
+}
+
+/// Seconds since 1970 are exact in a double for longer than certificates are valid.
+#[expect(clippy::cast_precision_loss, reason = "as above")]
+fn seconds(seconds: i64) -> f64 {
+    seconds as f64
 }

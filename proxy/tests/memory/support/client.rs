@@ -5,6 +5,7 @@ use super::wire::{Broken, Wire};
 use super::world::World;
 use proxy::memory::MemoryNetwork;
 use proxy::network::Network as _;
+use proxy::tls;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
@@ -119,7 +120,7 @@ impl Client {
     pub(crate) async fn from(network: &MemoryNetwork, proxy: SocketAddr, address: IpAddr) -> Self {
         let stream = network.seen_from(address).connect(proxy).await.unwrap();
         Self {
-            wire: Wire::new(stream),
+            wire: Wire::new(tls::Wire::Plain(stream)),
         }
     }
 

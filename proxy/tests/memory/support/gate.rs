@@ -50,7 +50,7 @@ impl Gate {
         let connections = Rc::new(Cell::new(0));
         let peers = settings.groups.iter().map(|group| group.peers.len()).sum();
         let peers = (0..peers)
-            .map(|number| Peer::start(&network, number, &ledger, &connections))
+            .map(|number| Peer::start(&network, number, &ledger, &connections, None))
             .collect();
         let gateway = Gateway::new(&settings).unwrap();
         let options = gateway.server_settings(&settings);

@@ -9,6 +9,7 @@ mod reply;
 mod rng;
 mod runtime;
 mod script;
+mod secure;
 mod wire;
 mod world;
 
@@ -20,5 +21,6 @@ pub(crate) use reply::Reply;
 pub(crate) use rng::Rng;
 pub(crate) use runtime::{run, settle};
 pub(crate) use script::{Answer, End, Form, Script, Step};
+pub(crate) use secure::{Authority, Dial};
 pub(crate) use wire::{Broken, Framing};
 pub(crate) use world::{PROXY, Plan, World};

@@ -5,11 +5,13 @@ use super::script::{Answer, End, Form, Script, Step};
 use super::wire::{Broken, Framing, Wire};
 use proxy::memory::MemoryNetwork;
 use proxy::network::Network as _;
+use proxy::tls;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 /// A scripted peer. Clones are the same peer.
 #[derive(Clone)]
@@ -29,6 +31,7 @@ impl Peer {
         number: usize,
         ledger: &Ledger,
         connections: &Rc<Cell<u64>>,
+        acceptor: Option<TlsAcceptor>,
     ) -> Self {
         let ip = [10, 0, 0, u8::try_from(number + 1).unwrap()];
         let address = SocketAddr::from((ip, 80));
@@ -50,7 +53,17 @@ impl Peer {
                 let (stream, _) = network.accept(&listener).await.unwrap();
                 connections.set(connections.get() + 1);
                 let (peer, connection) = (accepting.clone(), connections.get());
-                tokio::task::spawn_local(peer.serve(Wire::new(stream), connection));
+                let acceptor = acceptor.clone();
+                tokio::task::spawn_local(async move {
+                    let stream = match acceptor {
+                        None => tls::Wire::Plain(stream),
+                        Some(acceptor) => match acceptor.accept(stream).await {
+                            Ok(stream) => tls::Wire::Tls(Box::new(stream.into())),
+                            Err(_) => return,
+                        },
+                    };
+                    peer.serve(Wire::new(stream), connection).await;
+                });
             }
         });
         peer
@@ -146,7 +159,11 @@ impl Exchange<'_> {
     }
 
     fn reset(&mut self) -> Next {
-        self.wire.stream.cut_after(0, proxy::memory::Cut::Reset);
+        let stream = match &self.wire.stream {
+            tls::Wire::Plain(stream) => stream,
+            tls::Wire::Tls(stream) => stream.get_ref().0,
+        };
+        stream.cut_after(0, proxy::memory::Cut::Reset);
         Next::Reset
     }
 

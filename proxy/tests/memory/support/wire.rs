@@ -1,13 +1,14 @@
 //! HTTP/1.1 read byte by byte, with no patience for anything that is not exactly right.
 
 use proxy::memory::MemoryStream;
+use proxy::tls;
 use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A connection and what was read of it but not used.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    pub(crate) stream: MemoryStream,
+    pub(crate) stream: tls::Wire<MemoryStream>,
     buffer: Vec<u8>,
     /// What of `buffer` was used.
     used: usize,
@@ -86,7 +87,7 @@ impl Head {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: MemoryStream) -> Self {
+    pub(crate) fn new(stream: tls::Wire<MemoryStream>) -> Self {
         Self {
             stream,
             buffer: Vec::new(),
@@ -95,7 +96,8 @@ impl Wire {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     /// What was read and not used.

@@ -9,7 +9,7 @@ use proxy::memory::MemoryNetwork;
 use proxy::metrics::ProxyMetrics;
 use proxy::server::{Control, Server, ServerSettings};
 use proxy::settings::{
-    GroupSettings, HealthCheck, Limits, ListenerSettings, PeerSettings, PeerUrl, Probe,
+    GroupSettings, HealthCheck, Limits, ListenerSettings, PeerSettings, PeerUrl, Probe, Scheme,
 };
 use std::cell::Cell;
 use std::io;
@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What a world is made of. By default three peers `a`, `b` and `c`, each a tier of its own, so
 /// that requests go to `a` first, then to `b`; no health checks.
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) listener: ListenerSettings,
     pub(crate) wish: Wish,
     pub(crate) seed: u64,
+    /// The peers speak TLS; their URLs must say so.
+    pub(crate) acceptor: Option<TlsAcceptor>,
     /// Reads and writes move pieces.
     pub(crate) fragments: bool,
 }
@@ -51,6 +54,7 @@ impl Plan {
             peer.priority = u32::from(number);
             let host = format!("10.0.0.{number}");
             let url = PeerUrl {
+                scheme: Scheme::Http,
                 authority: host.clone(),
                 host,
                 port: 80,
@@ -69,6 +73,7 @@ impl Plan {
             listener: ListenerSettings::new(SocketAddr::new(PROXY, 8080)),
             wish: Wish::default(),
             seed: 1,
+            acceptor: None,
             fragments: false,
         }
     }
@@ -81,7 +86,10 @@ impl Plan {
         let ledger = Ledger::default();
         let connections = Rc::new(Cell::new(0));
         let peers = (0..self.group.peers.len())
-            .map(|number| Peer::start(&network, number, &ledger, &connections))
+            .map(|number| {
+                let acceptor = self.acceptor.clone();
+                Peer::start(&network, number, &ledger, &connections, acceptor)
+            })
             .collect();
         let group = Group::new(self.group).unwrap();
         let spy = Arc::new(Spy::new(Arc::clone(&group), self.wish));
