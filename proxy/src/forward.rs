@@ -1,8 +1,9 @@
 //! The life of a request, in order; the only loop is the attempt loop.
 
-use crate::attempts::{Attempts, Committed, Ended};
+use crate::attempts::{self, Committed, Ended};
 use crate::body::Body;
 use crate::error::ProxyError;
+use crate::exchange::Exchange;
 use crate::guard::{Refusal, Seen, inspect};
 use crate::headers::{forward_request, request_id};
 use crate::hooks::{Flow, Hooks, Reply, Target};
@@ -44,6 +45,7 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         ),
         report: Report::default(),
         clock: Rc::clone(&thread.clock),
+        thread: Rc::clone(thread) as Rc<dyn Exchange>,
     };
     let mut transaction = Transaction {
         ctx: thread.hooks.new_ctx(connection),
@@ -127,7 +129,7 @@ async fn answer<N: Network, H: Hooks>(
         &thread.shared.identity,
         || request_id(clock.entropy(), clock.entropy()),
     );
-    match Attempts::new(thread, &target, transaction).run().await {
+    match attempts::answer(thread, &target, transaction).await {
         Ok(committed) => Ok(committed),
         Err(Ended::Client) => Err(broken_upload(&transaction.session.upload)),
         Err(Ended::Error(error)) => {

@@ -118,6 +118,22 @@ pub trait Hooks: Send + Sync + 'static {
         session.request.method.is_idempotent()
     }
 
+    /// The target cannot serve the request: another one, if there is one.
+    ///
+    /// Asked when no attempt got an answer and the request may be sent again, when
+    /// [`Hooks::upstream_response`] wants another target, and when a response stopped short whose
+    /// [`Transform`] goes on with another peer's. Before the head has gone downstream it is asked
+    /// twice at most; afterwards until it says none, which it must in the end.
+    async fn relocate(
+        &self,
+        session: &mut Session,
+        lost: Lost<'_>,
+        ctx: &mut Self::Ctx,
+    ) -> Option<Target> {
+        let _ = (session, lost, ctx);
+        None
+    }
+
     /// No peer answered: the answer instead. By default a short text, with the status and the
     /// `Proxy-Status` of the error.
     async fn fail_to_proxy(
@@ -148,6 +164,26 @@ pub enum Flow {
     Continue,
     /// Answered here.
     Respond(Reply),
+}
+
+/// Why a target cannot serve a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Lost<'a> {
+    /// The response stopped short, after its head had gone downstream.
+    Cut,
+    /// The peer refused it, as [`ResponseAction::Relocate`] says.
+    Refused(&'static str),
+    /// No attempt got an answer.
+    Unanswered(&'a ProxyError),
+}
+
+/// How a response body stopped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stop {
+    /// The peer ended it.
+    Clean,
+    /// The peer cut it.
+    Cut,
 }
 
 /// Where a request goes.
@@ -255,6 +291,9 @@ pub enum ResponseAction {
     Read(usize),
     /// Another answer goes downstream.
     Replace(Reply),
+    /// The peer did not do what it was asked: [`Hooks::relocate`] names another target. If it names
+    /// none, the hook is asked once more, and its answer goes downstream.
+    Relocate(&'static str),
     /// Try again, if it is safe and within the bounds; else it goes downstream as it is.
     Retry(&'static str),
 }
@@ -263,6 +302,14 @@ pub enum ResponseAction {
 pub trait Transform: fmt::Debug + 'static {
     /// The next piece.
     fn data(&mut self, piece: Bytes) -> Bytes;
+
+    /// Whether another peer's response should go on where this one stopped:
+    /// [`Hooks::relocate`] says whose, and [`Hooks::upstream_response`] sees its head, which does
+    /// not go downstream. Only event streams can go on.
+    fn goes_on(&self, stop: Stop) -> bool {
+        let _ = stop;
+        false
+    }
 
     /// The peer has ended the body; what is to follow, if anything.
     fn end(&mut self) -> Option<Bytes> {

@@ -1,29 +1,31 @@
 //! A peer's response body, relayed unbuffered: what comes in goes out, or nothing does.
 
-use crate::attempts::Answer;
+use crate::attempts::{Answer, Committed, go_on};
 use crate::body::Cut;
-use crate::hooks::{Hooks, Transform};
+use crate::group::Group;
+use crate::hooks::{Hooks, Reply, Stop, Transform};
 use crate::network::Network;
+use crate::pace::{BodyKind, COMMENT, Dawdle, Pace, PaceBounds};
 use crate::thread::Thread;
-use crate::ticker::Alarm;
 use crate::transaction::Transaction;
 use crate::upstream::Connection;
 use bytes::Bytes;
 use http::response;
 use http_body::{Frame, SizeHint};
-use lb::{Pick, Time};
+use lb::{PeerIndex, Pick};
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// A peer's response body on its way downstream.
 ///
 /// Dropping it early drops the connection to the peer, which tells the peer that nobody reads.
 pub(crate) struct Relay<N: Network, H: Hooks> {
     thread: Rc<Thread<N, H>>,
-    transaction: Transaction<H>,
-    /// Ended, or cut.
-    source: Option<Source<N>>,
+    /// None while the response is being found elsewhere.
+    transaction: Option<Transaction<H>>,
+    source: Source<N, H>,
     /// What was read to look at it.
     prefix: Option<Bytes>,
     transform: Option<Box<dyn Transform>>,
@@ -31,45 +33,22 @@ pub(crate) struct Relay<N: Network, H: Hooks> {
     events: bool,
 }
 
-struct Source<N: Network> {
-    connection: Connection<N::Stream>,
-    pick: Pick,
+/// Where the next piece comes from.
+enum Source<N: Network, H: Hooks> {
+    Peer {
+        connection: Connection<N::Stream>,
+        pick: Pick,
+    },
+    /// Another peer's response is to go on where one stopped.
+    Elsewhere(Search<N, H>),
+    /// The response has ended, or was cut.
+    Ended,
 }
 
-/// How a response may dawdle.
-pub(crate) struct Pace {
-    alarm: Alarm,
-    /// Between two pieces: after it an event stream gets a comment, another body is cut.
-    idle: Option<Duration>,
-    total: Option<Time>,
-    last: Time,
-    events: Option<Boundary>,
-}
+type Search<N, H> = Pin<Box<dyn Future<Output = (Transaction<H>, Found<N>)>>>;
 
-/// Whether an event stream stands between two events.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Boundary {
-    At,
-    Within,
-}
-
-/// What a body is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum BodyKind {
-    /// Events: after so long a silence it gets a comment.
-    Events(Option<Duration>),
-    /// Anything else.
-    Plain,
-}
-
-/// The bounds of a body.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PaceBounds {
-    pub(crate) idle: Option<Duration>,
-    pub(crate) total: Option<Time>,
-    /// What bounds an event stream.
-    pub(crate) kind: BodyKind,
-}
+/// Another peer's answer, or a last word of the proxy's own.
+type Found<N> = Option<Result<Committed<N>, Reply>>;
 
 impl<N: Network, H: Hooks> Relay<N, H> {
     pub(crate) fn new(
@@ -79,13 +58,13 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         pick: Pick,
         bounds: PaceBounds,
     ) -> Self {
-        let source = Some(Source { connection, pick });
+        let source = Source::Peer { connection, pick };
         let pace = Pace::new(thread, bounds);
         let events = matches!(bounds.kind, BodyKind::Events(_));
         let thread = Rc::clone(thread);
         Self {
             thread,
-            transaction,
+            transaction: Some(transaction),
             source,
             prefix: None,
             transform: None,
@@ -106,7 +85,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.source.is_none() && self.prefix.is_none()
+        matches!(self.source, Source::Ended) && self.prefix.is_none()
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
@@ -114,11 +93,12 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             return SizeHint::default();
         }
         let prefix = self.prefix.as_ref().map_or(0, Bytes::len) as u64;
-        let rest = self
-            .source
-            .as_ref()
-            .map(|source| source.connection.size_hint());
-        match rest.map_or(Some(0), |hint| hint.exact()) {
+        let rest = match &self.source {
+            Source::Peer { connection, .. } => connection.size_hint().exact(),
+            Source::Elsewhere(_) => None,
+            Source::Ended => Some(0),
+        };
+        match rest {
             Some(rest) => SizeHint::with_exact(prefix + rest),
             None => SizeHint::default(),
         }
@@ -131,10 +111,17 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         if let Some(prefix) = self.prefix.take() {
             return Poll::Ready(Some(Ok(Frame::data(self.out(prefix)))));
         }
-        let Some(source) = &mut self.source else {
-            return Poll::Ready(None);
+        let polled = match &mut self.source {
+            Source::Peer { connection, .. } => connection.poll_frame(cx),
+            Source::Elsewhere(search) => match search.as_mut().poll(cx) {
+                Poll::Ready((transaction, found)) => {
+                    self.transaction = Some(transaction);
+                    return self.found(found, cx);
+                }
+                Poll::Pending => Poll::Pending,
+            },
+            Source::Ended => return Poll::Ready(None),
         };
-        let polled = source.connection.poll_frame(cx);
         let Poll::Ready(frame) = polled else {
             return self.poll_pace(cx);
         };
@@ -142,10 +129,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     let over = self.transform.is_none()
-                        && self
-                            .source
-                            .as_ref()
-                            .is_some_and(|source| source.connection.is_end_stream());
+                        && matches!(&self.source, Source::Peer { connection, .. } if connection.is_end_stream());
                     let data = self.out(data);
                     if over {
                         self.end(cx);
@@ -158,8 +142,65 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                     Poll::Ready(Some(last.unwrap_or(Ok(trailers))))
                 }
             },
-            Some(Err(_)) => Poll::Ready(Some(self.cut())),
+            Some(Err(_)) => self.cut(cx),
+            None if self.goes_on(Stop::Clean) => {
+                self.release(cx);
+                self.search(cx)
+            }
             None => Poll::Ready(self.last_words(cx)),
+        }
+    }
+
+    fn goes_on(&self, stop: Stop) -> bool {
+        self.events
+            && self
+                .transform
+                .as_ref()
+                .is_some_and(|transform| transform.goes_on(stop))
+    }
+
+    /// Looks for a response that goes on where this one stopped.
+    fn search(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let Some(transaction) = self.transaction.take() else {
+            return Poll::Ready(None);
+        };
+        let search = Box::pin(go_on(Rc::clone(&self.thread), transaction));
+        self.source = Source::Elsewhere(search);
+        self.poll_frame(cx)
+    }
+
+    /// The search has ended.
+    fn found(
+        &mut self,
+        found: Found<N>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match found {
+            Some(Ok(committed)) => {
+                let Committed {
+                    answer,
+                    pick,
+                    prefix,
+                    transform,
+                    ..
+                } = committed;
+                self.prefix = (!prefix.is_empty()).then_some(prefix);
+                self.transform = transform;
+                let connection = answer.connection;
+                self.source = Source::Peer { connection, pick };
+                self.poll_frame(cx)
+            }
+            Some(Err(reply)) => {
+                self.source = Source::Ended;
+                self.finished();
+                let last = reply.into_body();
+                let last = (!last.is_empty()).then(|| Ok(Frame::data(self.passed(last))));
+                Poll::Ready(last)
+            }
+            None => {
+                self.source = Source::Ended;
+                Poll::Ready(Some(self.cut_short()))
+            }
         }
     }
 
@@ -170,9 +211,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             .as_mut()
             .and_then(|transform| transform.end());
         self.end(cx);
-        let last = last?;
-        self.transaction.session.report.response_bytes += last.len() as u64;
-        Some(Ok(Frame::data(last)))
+        Some(Ok(Frame::data(self.passed(last?))))
     }
 
     /// A piece on its way downstream.
@@ -184,36 +223,63 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         if let Some(pace) = &mut self.pace {
             pace.passed(&data, self.thread.clock.recent());
         }
-        self.transaction.session.report.response_bytes += data.len() as u64;
+        self.passed(data)
+    }
+
+    /// Counts what goes downstream.
+    fn passed(&mut self, data: Bytes) -> Bytes {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.session.report.response_bytes += data.len() as u64;
+        }
         data
+    }
+
+    fn finished(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.complete();
+        }
     }
 
     /// The peer's response is whole: the connection may serve another request.
     fn end(&mut self, cx: &mut Context<'_>) {
-        self.transaction.complete();
-        if let Some(source) = self.source.take() {
-            keep(
-                &self.thread,
-                &self.transaction,
-                source.connection,
-                &source.pick,
-                cx,
-            );
+        self.finished();
+        self.release(cx);
+    }
+
+    /// The connection to the peer may serve another request.
+    fn release(&mut self, cx: &mut Context<'_>) {
+        if let Source::Peer { connection, pick } =
+            std::mem::replace(&mut self.source, Source::Ended)
+            && let Some(transaction) = &self.transaction
+            && let Some(group) = &transaction.group
+        {
+            keep(&self.thread, group, pick.peer(), connection, cx);
         }
     }
 
     /// The peer's response stops short.
-    fn cut(&mut self) -> Result<Frame<Bytes>, Cut> {
-        if let Some(source) = self.source.take()
-            && let Some(group) = &self.transaction.group
+    fn cut(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Source::Peer { pick, .. } = std::mem::replace(&mut self.source, Source::Ended)
+            && let Some(transaction) = &self.transaction
+            && let Some(group) = &transaction.group
         {
-            let peer = source.pick.peer();
+            let peer = pick.peer();
             group.peer(peer).metrics.attempts.body.increment();
             group.peer(peer).suspect();
             let clock = &self.thread.clock;
             group.lb.aborted(peer, clock.now(), clock.entropy());
         }
-        self.transaction.cut();
+        if self.goes_on(Stop::Cut) {
+            return self.search(cx);
+        }
+        Poll::Ready(Some(self.cut_short()))
+    }
+
+    /// What a client is told of a response that nothing completes.
+    fn cut_short(&mut self) -> Result<Frame<Bytes>, Cut> {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.cut();
+        }
         match self
             .transform
             .as_mut()
@@ -230,33 +296,30 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         };
         match ready!(pace.poll(cx, || self.thread.clock.now())) {
             Dawdle::Comment => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT))))),
-            Dawdle::Late => Poll::Ready(Some(self.cut())),
+            Dawdle::Late => self.cut(cx),
         }
     }
 }
 
 /// Puts a connection back into its pool, if another request may follow on it.
-fn keep<N: Network, H: Hooks>(
+pub(crate) fn keep<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
-    transaction: &Transaction<H>,
+    group: &Group,
+    peer: PeerIndex,
     mut connection: Connection<N::Stream>,
-    pick: &Pick,
     cx: &mut Context<'_>,
 ) {
-    if let Some(group) = &transaction.group
-        && connection.is_idle(cx)
-    {
-        let settings = &group.settings;
-        let number = group.peer(pick.peer()).number;
-        let now = thread.clock.recent();
-        thread.pools.put(
-            number,
-            connection,
-            now,
-            settings.pool_idle,
-            settings.pool_size,
-        );
+    if !connection.is_idle(cx) {
+        return;
     }
+    let settings = &group.settings;
+    thread.pools.put(
+        group.peer(peer).number,
+        connection,
+        thread.clock.recent(),
+        settings.pool_idle,
+        settings.pool_size,
+    );
 }
 
 /// Ends a response without a body: its connection may serve another request at once.
@@ -268,70 +331,8 @@ pub(crate) fn finish<N: Network, H: Hooks>(
 ) -> response::Parts {
     transaction.complete();
     let mut cx = Context::from_waker(std::task::Waker::noop());
-    keep(thread, transaction, answer.connection, pick, &mut cx);
+    if let Some(group) = &transaction.group {
+        keep(thread, group, pick.peer(), answer.connection, &mut cx);
+    }
     answer.head
 }
-
-enum Dawdle {
-    Comment,
-    Late,
-}
-
-impl Pace {
-    fn new<N: Network, H: Hooks>(thread: &Thread<N, H>, bounds: PaceBounds) -> Option<Self> {
-        let (idle, total, events) = match bounds.kind {
-            // Event streams are exempt from both; a quiet one gets a comment instead.
-            BodyKind::Events(keepalive) => (keepalive, None, Some(Boundary::At)),
-            BodyKind::Plain => (bounds.idle, bounds.total, None),
-        };
-        let now = thread.clock.recent();
-        let first = idle.map(|idle| now + idle).into_iter().chain(total).min()?;
-        Some(Self {
-            alarm: thread.ticker.alarm(Some(first)),
-            idle,
-            total,
-            last: now,
-            events,
-        })
-    }
-
-    /// A piece went by.
-    fn passed(&mut self, data: &Bytes, now: Time) {
-        self.last = now;
-        if let Some(boundary) = &mut self.events {
-            let blank: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
-            // A piece may end in the middle of a blank line: then the next comment waits.
-            let at = blank.iter().any(|end| data.ends_with(end));
-            *boundary = if at { Boundary::At } else { Boundary::Within };
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, now: impl Fn() -> Time) -> Poll<Dawdle> {
-        loop {
-            ready!(self.alarm.poll(cx));
-            let now = now();
-            let due = self.idle.map(|idle| self.last + idle);
-            if self.total.is_some_and(|total| total <= now) {
-                return Poll::Ready(Dawdle::Late);
-            }
-            if due.is_some_and(|due| due <= now) {
-                match self.events {
-                    None => return Poll::Ready(Dawdle::Late),
-                    Some(boundary) => {
-                        self.last = now;
-                        self.alarm.set(self.idle.map(|idle| now + idle));
-                        if boundary == Boundary::At {
-                            return Poll::Ready(Dawdle::Comment);
-                        }
-                        continue;
-                    }
-                }
-            }
-            // Pieces went by since the alarm was set.
-            self.alarm.set(due.into_iter().chain(self.total).min());
-        }
-    }
-}
-
-/// An event stream comment: clients skip it, and know that the stream lives.
-const COMMENT: &[u8] = b":\n\n";

@@ -1,17 +1,23 @@
 //! The downstream half of one request.
 
 use crate::clock::Clock;
+use crate::error::ProxyError;
+use crate::exchange::Exchange;
+pub use crate::exchange::{AnswerError, Exchanged};
+use crate::group::Group;
 use crate::settings::Limits;
 use crate::tls::ClientTls;
 pub use crate::upload::ReadError;
 use crate::upload::{Upload, UploadWatch};
 use bytes::Bytes;
-use http::HeaderValue;
 use http::request::Parts;
-use lb::Time;
+use http::{HeaderValue, Request};
+use lb::{PeerIndex, Time};
+use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is known of a client connection; one per connection, shared by its requests.
 #[derive(Debug)]
@@ -62,7 +68,6 @@ impl ConnectionInfo {
 }
 
 /// The downstream half of one request, and what became of it so far.
-#[derive(Debug)]
 pub struct Session {
     /// The request head as the client sent it; hooks may change it before a group is chosen.
     pub request: Parts,
@@ -75,6 +80,17 @@ pub struct Session {
     pub(crate) upload: Upload,
     pub(crate) report: Report,
     pub(crate) clock: Rc<Clock>,
+    pub(crate) thread: Rc<dyn Exchange>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("request", &self.request)
+            .field("upload", &self.upload)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -123,6 +139,23 @@ impl Session {
         self.upload.whole()
     }
 
+    /// Asks a peer something in the hooks' own name, besides this request; waits for the head of
+    /// the answer, `patience` at most. What comes of it counts for the peer like any attempt.
+    ///
+    /// # Errors
+    /// The peer cannot be asked now, or did not answer.
+    pub async fn exchange(
+        &self,
+        group: &Arc<Group>,
+        peer: PeerIndex,
+        request: Request<Bytes>,
+        patience: Duration,
+    ) -> Result<Exchanged, ProxyError> {
+        let thread = Rc::clone(&self.thread);
+        let exchanging = thread.exchange(Arc::clone(group), peer, request, patience);
+        exchanging.await
+    }
+
     /// The clock and the entropy of its thread.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -149,7 +182,7 @@ pub struct Report {
 #[derive(Clone, Copy, Debug)]
 pub struct AttemptReport {
     /// Which peer.
-    pub peer: lb::PeerIndex,
+    pub peer: PeerIndex,
     /// The status it answered with, if it did.
     pub status: Option<u16>,
     /// Why it failed, if it did.

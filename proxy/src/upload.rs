@@ -152,6 +152,28 @@ impl Upload {
         }))))
     }
 
+    /// A body that is there already.
+    pub(crate) fn full(body: Bytes) -> Self {
+        if body.is_empty() {
+            return Self::EMPTY;
+        }
+        Self(Some(Rc::new(RefCell::new(State {
+            source: Source::Done,
+            kept_bytes: body.len(),
+            spilled: None,
+            read: body.len() as u64,
+            kept: vec![body],
+            trailers: None,
+            replayable: true,
+            ended: true,
+            failed: false,
+            limit: 0,
+            // Not the proxy's to count: whoever made it has it in memory already.
+            total: Arc::default(),
+            watch: Arc::default(),
+        }))))
+    }
+
     /// Whether an attempt could send it from its first byte.
     pub(crate) fn is_replayable(&self) -> bool {
         self.0.as_ref().is_none_or(|state| {

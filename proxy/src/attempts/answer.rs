@@ -2,12 +2,12 @@
 
 use super::attempt::Answer;
 use super::failure::{ASKED, asked};
-use super::{Attempts, Committed, Ended, Turn};
+use super::{Attempts, Committed, Ended, Kept, Turn};
 use crate::error::{AttemptError, Phase};
 use crate::headers::forward_response;
 use crate::hooks::{Hooks, Prefix, Reply, ResponseAction};
 use crate::network::Network;
-use crate::relay::{BodyKind, PaceBounds};
+use crate::pace::{BodyKind, PaceBounds};
 use crate::upstream::Connection;
 use bytes::{Bytes, BytesMut};
 use http::{header, response};
@@ -71,7 +71,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             Some(reply) => self.last = Some((reply, pick.peer(), began)),
             None if self.last.is_some() => {}
             None => {
-                self.reached = Some(AttemptError {
+                self.history.reached = Some(AttemptError {
                     phase: Phase::Body,
                     failure: Failure {
                         cause: Cause::BodyAborted,
@@ -88,7 +88,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     }
 
     /// A kept answer goes downstream after all: the hooks see it like any other.
-    pub(super) fn kept(&mut self, reply: Reply, peer: lb::PeerIndex, began: Time) -> Reply {
+    pub(super) fn kept(&mut self, (reply, peer, began): Kept) -> Reply {
         let (mut head, body) = reply.into_parts();
         let (hooks, attempt, ctx) = self.hooked(peer, began);
         let seen = Prefix {
@@ -103,9 +103,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                 head.headers.remove(header::CONTENT_LENGTH);
                 Reply::from_parts(head, whole.freeze())
             }
-            ResponseAction::Forward | ResponseAction::Read(_) | ResponseAction::Retry(_) => {
-                Reply::from_parts(head, body)
-            }
+            ResponseAction::Forward
+            | ResponseAction::Read(_)
+            | ResponseAction::Relocate(_)
+            | ResponseAction::Retry(_) => Reply::from_parts(head, body),
         }
     }
 
@@ -153,6 +154,11 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                 }
                 ResponseAction::Forward | ResponseAction::Read(_) => None,
                 ResponseAction::Replace(reply) => return Turn::End(Ended::Reply(reply)),
+                ResponseAction::Relocate(why) => {
+                    let kept = whole(answer).await;
+                    let kept = kept.map(|reply| (reply, pick.peer(), began));
+                    return Turn::Refused(why, kept);
+                }
                 ResponseAction::Retry(_) => {
                     let may = safe || class.delivery == Delivery::NotSent;
                     if may

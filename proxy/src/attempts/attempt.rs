@@ -1,7 +1,7 @@
 //! One try of one request against one peer, up to the head of its response.
 
 use crate::error::{AttemptError, Phase};
-use crate::hooks::{Attempt, Hooks, Target};
+use crate::hooks::{Hooks, Target};
 use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
@@ -107,13 +107,13 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
 pub(crate) async fn send<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
     target: &Target,
-    attempt: &Attempt<'_>,
+    (peer, began): (PeerIndex, Time),
     mut connection: Connection<N::Stream>,
     head: &UpstreamHead<'_>,
     upload: &Upload,
     bounds: Bounds,
 ) -> Result<Answer<N>, Failed> {
-    let mut patience = Patience::new(thread, target, attempt, upload, bounds);
+    let mut patience = Patience::new(thread, target, (peer, began), upload, bounds);
     let before = connection.bytes();
     let reused = connection.is_reused();
     let limits = thread.head_limits();
@@ -145,7 +145,7 @@ pub(crate) async fn send<N: Network, H: Hooks>(
                 received,
                 reused,
             },
-            peer: attempt.peer,
+            peer,
             source: source.map(Arc::from),
         })
     };
@@ -194,22 +194,22 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
     fn new(
         thread: &'a Thread<N, H>,
         target: &'a Target,
-        attempt: &Attempt<'_>,
+        (peer, began): (PeerIndex, Time),
         upload: &'a Upload,
         bounds: Bounds,
     ) -> Self {
         let first_byte = target.timeouts.first_byte;
-        let first = first_byte.map(|first_byte| attempt.began + first_byte);
+        let first = first_byte.map(|first_byte| began + first_byte);
         let deadline = first.into_iter().chain(bounds.total).min();
         let alarm = if bounds.movable {
             let lb = &target.group.lb;
-            Some(thread.ticker.alarm_or_loss(deadline, lb, attempt.peer))
+            Some(thread.ticker.alarm_or_loss(deadline, lb, peer))
         } else {
             deadline.map(|deadline| thread.ticker.alarm(Some(deadline)))
         };
         // The time spent on the connection counts.
         let per_try = bounds.per_try.map(|per_try| {
-            let spent = thread.clock.now().since(attempt.began);
+            let spent = thread.clock.now().since(began);
             Box::pin(tokio::time::sleep(per_try.saturating_sub(spent)))
         });
         let uploaded = upload.is_ended();

@@ -21,9 +21,9 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         let outcome = Outcome::Failed(error.failure);
         let class = self.settle(&mut pick, began, &outcome);
         let now = self.thread.clock.now();
-        self.first_failure.get_or_insert(now);
+        self.history.first_failure.get_or_insert(now);
         if class.delivery != Delivery::NotSent {
-            self.reached = Some(error.clone());
+            self.history.reached = Some(error.clone());
         }
         let (hooks, attempt, ctx) = self.hooked(pick.peer(), began);
         let advice = match error.phase {
@@ -108,9 +108,9 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             safe,
             replayable: upload.is_replayable(),
             committed: false,
-            attempts: self.made,
-            free: self.free,
-            first_failure: *self.first_failure.get_or_insert(now),
+            attempts: self.history.made,
+            free: self.history.free,
+            first_failure: *self.history.first_failure.get_or_insert(now),
             remaining: self.total.map(|total| total.since(now)),
             other_peers: self.target.pin.is_none() && group.lb.has_other(&self.tried, now),
         };
@@ -121,7 +121,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             group.lb.decide(&facts, now, self.thread.clock.entropy())
         };
         if facts.is_free() && matches!(decision, Decision::Retry { .. }) {
-            self.free += 1;
+            self.history.free += 1;
         }
         match decision {
             Decision::Retry { charged: true, .. } => {

@@ -4,21 +4,23 @@ mod address;
 mod answer;
 mod attempt;
 mod failure;
+mod relocate;
 
-pub(crate) use attempt::Answer;
+pub(crate) use attempt::{Answer, Bounds, Failed, acquire, send};
+pub(crate) use relocate::{answer, go_on};
 
 use address::address;
+use relocate::History;
 
 use crate::error::{AttemptError, ProxyError};
 use crate::hooks::{Attempt, Hooks, Reply, Target, Transform};
 use crate::metrics::{AttemptMetrics, Counter};
 use crate::network::Network;
-use crate::relay::PaceBounds;
+use crate::pace::PaceBounds;
 use crate::session::AttemptReport;
 use crate::thread::Thread;
 use crate::transaction::Transaction;
 use crate::upstream::UpstreamHead;
-use attempt::{Bounds, Failed, acquire, send};
 use bytes::Bytes;
 use lb::{
     Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
@@ -31,19 +33,15 @@ pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
     thread: &'a Rc<Thread<N, H>>,
     target: &'a Target,
     transaction: &'a mut Transaction<H>,
+    history: &'a mut History,
     tried: Tried,
-    made: u32,
-    free: u32,
-    first_failure: Option<Time>,
     /// The next attempt goes to the same peer, on a new connection.
     same_peer: Option<lb::PeerIndex>,
     total: Option<Time>,
     /// A peer's answer that was to be better by another attempt.
-    last: Option<(Reply, lb::PeerIndex, Time)>,
+    last: Option<Kept>,
     /// The attempt under way took a token of the retry budget.
     charged: bool,
-    /// The last failure of an attempt that may have reached its peer.
-    reached: Option<AttemptError>,
 }
 
 /// A peer's answer that goes downstream.
@@ -66,18 +64,30 @@ pub(crate) enum Ended {
     Reply(Reply),
 }
 
+/// Why the attempts at one target stopped.
+enum Stopped {
+    Ended(Ended),
+    /// The hooks want another target, because the peer did not do what it was asked.
+    Refused(&'static str, Option<Kept>),
+}
+
+/// A peer's answer that was to be better by another attempt, when that attempt began.
+type Kept = (Reply, lb::PeerIndex, Time);
+
 /// What one turn of the loop came to.
 enum Turn<N: Network> {
     Again(Duration),
     Commit(Box<Committed<N>>),
     End(Ended),
+    Refused(&'static str, Option<Kept>),
 }
 
 impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
-    pub(crate) fn new(
+    fn new(
         thread: &'a Rc<Thread<N, H>>,
         target: &'a Target,
         transaction: &'a mut Transaction<H>,
+        history: &'a mut History,
     ) -> Self {
         let total = target
             .timeouts
@@ -87,20 +97,17 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             thread,
             target,
             transaction,
+            history,
             tried: Tried::default(),
-            made: 0,
-            free: 0,
-            first_failure: None,
             same_peer: None,
             total,
             last: None,
             charged: false,
-            reached: None,
         }
     }
 
     /// Tries until a peer's answer can be relayed, or there is nothing more to try.
-    pub(crate) async fn run(mut self) -> Result<Committed<N>, Ended> {
+    async fn run(mut self) -> Result<Committed<N>, Stopped> {
         self.target.group.lb.arrived(self.thread.clock.recent());
         loop {
             let turn = self.turn().await;
@@ -113,12 +120,13 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 // After exhausted retries the client gets the last answer, if there was one
                 // (haproxy/haproxy#439).
                 Turn::End(Ended::Error(error)) => {
-                    return Err(match self.last.take() {
-                        Some((reply, peer, began)) => Ended::Reply(self.kept(reply, peer, began)),
-                        None => Ended::Error(honest(error, self.reached)),
-                    });
+                    return Err(Stopped::Ended(match self.last.take() {
+                        Some(kept) => Ended::Reply(self.kept(kept)),
+                        None => Ended::Error(honest(error, self.history.reached.clone())),
+                    }));
                 }
-                Turn::End(ended) => return Err(ended),
+                Turn::End(ended) => return Err(Stopped::Ended(ended)),
+                Turn::Refused(why, kept) => return Err(Stopped::Refused(why, kept)),
             }
         }
     }
@@ -144,7 +152,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 return Turn::End(Ended::Error(ProxyError::NoPeer(none)));
             }
         };
-        self.made += 1;
+        self.history.made += 1;
         let bounds = self.bounds(safe);
         self.transaction
             .session
@@ -197,12 +205,12 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         let policy = &self.target.group.lb.policy().retry;
         let movable = safe && self.transaction.session.upload.is_replayable();
         // The last attempt gets all the time there is: a slow answer beats none (Linkerd).
-        let last = !movable || self.made >= policy.attempts;
+        let last = !movable || self.history.made >= policy.attempts;
         Bounds {
             total: self.total,
             per_try: policy.per_try.filter(|_| !last),
             movable: movable && !last,
-            fresh: self.made > 1,
+            fresh: self.history.made > 1,
         }
     }
 
@@ -228,7 +236,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             session,
             group: &target.group,
             peer: pick.peer(),
-            number: self.made,
+            number: self.history.made,
             began,
         };
         hooks.connected_to_upstream(&attempt, ctx);
@@ -236,7 +244,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         send(
             thread,
             target,
-            &attempt,
+            (pick.peer(), began),
             connection,
             &head,
             &session.upload,
@@ -281,7 +289,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             session: &self.transaction.session,
             group: &self.target.group,
             peer,
-            number: self.made,
+            number: self.history.made,
             began,
         };
         (&self.transaction.hooks, attempt, &mut self.transaction.ctx)
@@ -292,7 +300,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             session: &self.transaction.session,
             group: &self.target.group,
             peer,
-            number: self.made,
+            number: self.history.made,
             began,
         }
     }

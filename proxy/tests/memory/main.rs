@@ -22,6 +22,8 @@ mod network;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod relocate;
+#[cfg(test)]
 mod responses;
 #[cfg(test)]
 mod retry;

@@ -1,15 +1,16 @@
 //! Hooks that note every call and decide as a test tells them.
 
 use bytes::Bytes;
-use http::response;
-use lb::{Change, Delivery, Outcome};
+use http::{Request, response};
+use lb::{Change, Delivery, Outcome, PeerIndex};
 use proxy::error::{AttemptError, ProxyError};
 use proxy::group::Group;
 use proxy::hooks::{
-    Attempt, Flow, Hooks, Prefix, Reply, ResponseAction, RetryDecision, Target, UpstreamHead,
+    Attempt, Flow, Hooks, Lost, Prefix, Reply, ResponseAction, RetryDecision, Target, UpstreamHead,
 };
 use proxy::session::{AttemptReport, ConnectionInfo, End, Report, Session};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Hooks that note every call and decide as a test tells them.
 ///
@@ -37,6 +38,9 @@ pub(crate) struct Wish {
             dyn Fn(&Attempt<'_>, &mut response::Parts, &Prefix<'_>) -> ResponseAction + Send + Sync,
         >,
     >,
+    pub(crate) relocate: Option<Box<dyn Fn(&Session, Lost<'_>) -> Option<Target> + Send + Sync>>,
+    /// Ask this peer for `/own` before the request is served.
+    pub(crate) own: Option<PeerIndex>,
     pub(crate) fail_to_connect: Option<Box<dyn Fn(&AttemptError) -> RetryDecision + Send + Sync>>,
     pub(crate) error_while_proxy: Option<Box<dyn Fn(&AttemptError) -> RetryDecision + Send + Sync>>,
     /// Sees every attempt when its connection is ready, and every one that is settled.
@@ -68,6 +72,8 @@ struct Notes {
     calls: Vec<(String, &'static str)>,
     logged: Vec<Logged>,
     changes: Vec<Change>,
+    /// What exchanges of the hooks' own came to.
+    own: Vec<Result<(u16, Bytes), String>>,
     deliveries: Vec<(String, Delivery)>,
 }
 
@@ -88,6 +94,17 @@ impl Spy {
         let target = session.request.uri.path().to_owned();
         self.notes().calls.push((target, phase));
         assert!(self.wish.panic_in != Some(phase), "as told");
+    }
+
+    async fn ask(&self, session: &Session, peer: PeerIndex) -> Result<(u16, Bytes), String> {
+        let request = Request::post("/own")
+            .body(Bytes::from_static(b"{}"))
+            .unwrap();
+        let asked = session.exchange(&self.group, peer, request, Duration::from_secs(1));
+        let exchanged = asked.await.map_err(|error| error.to_string())?;
+        let whole = exchanged.whole(1024).await;
+        let answer = whole.map_err(|error| format!("{error:?}"))?;
+        Ok((answer.status().as_u16(), answer.into_body()))
     }
 
     /// The phases that a request went through.
@@ -122,6 +139,11 @@ impl Spy {
         matching.next().map(|(_, delivery)| *delivery)
     }
 
+    /// What exchanges of the hooks' own came to.
+    pub(crate) fn own(&self) -> Vec<Result<(u16, Bytes), String>> {
+        self.notes().own.clone()
+    }
+
     pub(crate) fn changes(&self) -> Vec<Change> {
         self.notes().changes.clone()
     }
@@ -134,6 +156,10 @@ impl Hooks for Spy {
 
     async fn request_filter(&self, session: &mut Session, (): &mut ()) -> Flow {
         self.note(session, "request_filter");
+        if let Some(peer) = self.wish.own {
+            let came = self.ask(session, peer).await;
+            self.notes().own.push(came);
+        }
         match &self.wish.filter {
             Some(filter) => filter(session),
             None => Flow::Continue,
@@ -211,6 +237,12 @@ impl Hooks for Spy {
             watch.settled(attempt, outcome);
         }
         None
+    }
+
+    async fn relocate(&self, session: &mut Session, lost: Lost<'_>, (): &mut ()) -> Option<Target> {
+        self.note(session, "relocate");
+        let relocate = self.wish.relocate.as_ref()?;
+        relocate(session, lost)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &ProxyError, (): &mut ()) -> Reply {

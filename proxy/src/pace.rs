@@ -1,0 +1,115 @@
+//! How long a response body may be silent, and what is done about it.
+
+use crate::hooks::Hooks;
+use crate::network::Network;
+use crate::thread::Thread;
+use crate::ticker::Alarm;
+use bytes::Bytes;
+use lb::Time;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// How a response may dawdle.
+pub(crate) struct Pace {
+    alarm: Alarm,
+    /// Between two pieces: after it an event stream gets a comment, another body is cut.
+    idle: Option<Duration>,
+    total: Option<Time>,
+    last: Time,
+    events: Option<Boundary>,
+}
+
+/// Whether an event stream stands between two events.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Boundary {
+    At,
+    Within,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BodyKind {
+    /// Events: after so long a silence it gets a comment.
+    Events(Option<Duration>),
+    /// Anything else.
+    Plain,
+}
+
+/// The bounds of a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PaceBounds {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) total: Option<Time>,
+    /// What bounds an event stream.
+    pub(crate) kind: BodyKind,
+}
+
+/// What became of waiting for the next piece.
+pub(crate) enum Dawdle {
+    /// A quiet event stream is to get a comment.
+    Comment,
+    /// The body is to be cut.
+    Late,
+}
+
+impl Pace {
+    pub(crate) fn new<N: Network, H: Hooks>(
+        thread: &Thread<N, H>,
+        bounds: PaceBounds,
+    ) -> Option<Self> {
+        let (idle, total, events) = match bounds.kind {
+            // Event streams are exempt from both; a quiet one gets a comment instead.
+            BodyKind::Events(keepalive) => (keepalive, None, Some(Boundary::At)),
+            BodyKind::Plain => (bounds.idle, bounds.total, None),
+        };
+        let now = thread.clock.recent();
+        let first = idle.map(|idle| now + idle).into_iter().chain(total).min()?;
+        Some(Self {
+            alarm: thread.ticker.alarm(Some(first)),
+            idle,
+            total,
+            last: now,
+            events,
+        })
+    }
+
+    /// A piece went by.
+    pub(crate) fn passed(&mut self, data: &Bytes, now: Time) {
+        self.last = now;
+        if let Some(boundary) = &mut self.events {
+            let blank: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
+            // A piece may end in the middle of a blank line: then the next comment waits.
+            let at = blank.iter().any(|end| data.ends_with(end));
+            *boundary = if at { Boundary::At } else { Boundary::Within };
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: impl Fn() -> Time) -> Poll<Dawdle> {
+        loop {
+            ready!(self.alarm.poll(cx));
+            let now = now();
+            let due = self.idle.map(|idle| self.last + idle);
+            if self.total.is_some_and(|total| total <= now) {
+                return Poll::Ready(Dawdle::Late);
+            }
+            if due.is_some_and(|due| due <= now) {
+                match self.events {
+                    None => return Poll::Ready(Dawdle::Late),
+                    Some(boundary) => {
+                        self.last = now;
+                        self.alarm.set(self.idle.map(|idle| now + idle));
+                        if boundary == Boundary::At {
+                            return Poll::Ready(Dawdle::Comment);
+                        }
+                        continue;
+                    }
+                }
+            }
+            // Pieces went by since the alarm was set.
+            self.alarm.set(due.into_iter().chain(self.total).min());
+        }
+    }
+}
+
+/// An event stream comment: clients skip it, and know that the stream lives.
+pub(crate) const COMMENT: &[u8] = b":\n\n";
