@@ -77,7 +77,8 @@ impl<'a> Redacted<'a> {
     }
 }
 
-/// Every scalar below a key that holds secrets, but for the `id` beside them. What stands below a
+/// Every scalar below a key that holds secrets, but for the `id` or `name` beside them and a `file`
+/// that holds one. What stands below a
 /// misspelt key may be a secret too.
 fn collect(node: &Node, secret: bool, found: &mut Vec<Mark>) {
     match node {
@@ -91,7 +92,7 @@ fn collect(node: &Node, secret: bool, found: &mut Vec<Mark>) {
                     _ => "",
                 };
                 let below = match name {
-                    "id" => false,
+                    "file" | "id" | "name" => false,
                     _ => secret || name == "keys" || sounds_secret(name),
                 };
                 collect(value, below, found);
@@ -107,12 +108,23 @@ fn collect(node: &Node, secret: bool, found: &mut Vec<Mark>) {
     }
 }
 
-fn sounds_secret(text: &str) -> bool {
-    let text = text.to_lowercase();
-    ["secret", "token", "password", "passwd", "credential"]
-        .iter()
-        .any(|word| text.contains(word))
+/// Whether what stands under a key of this name, or in a header of it, may be a secret.
+pub(crate) fn sounds_secret(text: &str) -> bool {
+    let text = text.to_lowercase().replace('_', "-");
+    SECRET.iter().any(|word| text.contains(word))
 }
+
+const SECRET: [&str; 9] = [
+    "api-key",
+    "apikey",
+    "authorization",
+    "bearer",
+    "cookie",
+    "credential",
+    "passw",
+    "secret",
+    "token",
+];
 
 /// What stands between `://` and `@`.
 fn user_information(chars: &mut [char]) {

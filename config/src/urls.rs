@@ -40,6 +40,7 @@ pub fn from_urls(urls: &[String], listen: SocketAddr) -> Result<Settings, Proble
                 peers.push(PeerSettings {
                     peer: lb::Peer::new(name_of(&url)),
                     url,
+                    credential: None,
                 });
             }
             Err(bad) => {

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::{AccessLogFormat, Loaded, Log, load, schema};
-use proxy::settings::{HttpProbe, Limits, Probe, SessionBinding, ToolRetry};
+use proxy::settings::{
+    HttpProbe, Limits, Probe, RouteAnswer, RouteSettings, SessionBinding, ToolRetry,
+};
 
 fn example(name: &str) -> Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -100,6 +102,13 @@ fn the_full_example_has_every_key() {
     assert!(keys > 100, "{keys}");
 }
 
+fn group(route: &RouteSettings) -> usize {
+    match route.answer {
+        RouteAnswer::Group(group) => group,
+        _ => panic!("{route:?}"),
+    }
+}
+
 #[test]
 fn groups_and_routes_are_wired_by_position() {
     let settings = example("groups.yaml").settings;
@@ -109,7 +118,7 @@ fn groups_and_routes_are_wired_by_position() {
         .map(|route| {
             (
                 route.matches.path.as_str(),
-                settings.groups[route.group].name.as_str(),
+                settings.groups[group(route)].name.as_str(),
             )
         })
         .collect();

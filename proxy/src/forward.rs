@@ -108,6 +108,7 @@ async fn answer<N: Network, H: Hooks>(
     let hooks = &thread.hooks;
     let Transaction { session, ctx, .. } = transaction;
     if let Flow::Respond(reply) = hooks.request_filter(session, ctx).await {
+        thread.shared.metrics.answered.increment();
         return Err(reply);
     }
     let target = match hooks.upstream_group(session, ctx).await {
@@ -141,8 +142,11 @@ async fn answer<N: Network, H: Hooks>(
     }
 }
 
-/// The client did not send its body: too late, or not as HTTP has it.
+/// The client did not send its body: too much, too late, or not as HTTP has it.
 fn broken_upload(upload: &Upload) -> Reply {
+    if upload.is_over() {
+        return reply::too_large();
+    }
     let (status, why) = if upload.is_late() {
         (StatusCode::REQUEST_TIMEOUT, "the request body did not come")
     } else {

@@ -1,7 +1,7 @@
 //! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
 
 use crate::metrics::{GroupMetrics, PeerMetrics};
-use crate::settings::{GroupSettings, GroupTls, PeerUrl, Scheme};
+use crate::settings::{Credential, GroupSettings, GroupTls, PeerUrl, Scheme};
 use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
 use http::HeaderValue;
 use lb::PeerIndex;
@@ -28,6 +28,8 @@ pub struct Peer {
     pub url: PeerUrl,
     /// The `Host` its URL implies.
     pub authority: HeaderValue,
+    /// What it knows us by.
+    pub credential: Option<Credential>,
     /// What is counted for it.
     pub metrics: PeerMetrics,
     /// TLS, if its URL is `https:`.
@@ -57,10 +59,10 @@ impl Group {
         let lb = lb::Group::new(settings.name.clone(), specs, settings.policy.clone())
             .map_err(GroupError::Policy)?;
         let tls = connector(&settings).map_err(GroupError::Tls)?;
-        let peers = settings
-            .peers
-            .iter()
-            .map(|peer| Peer::new(peer.url.clone(), tls.as_deref()));
+        let peers = settings.peers.iter().map(|peer| {
+            let credential = peer.credential.as_ref().or(settings.credential.as_ref());
+            Peer::new(peer.url.clone(), credential.cloned(), tls.as_deref())
+        });
         let peers = peers.collect::<Result<_, _>>()?;
         Ok(Arc::new(Self {
             settings,
@@ -105,7 +107,11 @@ impl Group {
 }
 
 impl Peer {
-    fn new(url: PeerUrl, tls: Option<&Connector>) -> Result<Self, GroupError> {
+    fn new(
+        url: PeerUrl,
+        credential: Option<Credential>,
+        tls: Option<&Connector>,
+    ) -> Result<Self, GroupError> {
         let authority = HeaderValue::from_str(&url.authority)
             .map_err(|_| GroupError::Authority(url.authority.clone()))?;
         let tls = tls
@@ -117,6 +123,7 @@ impl Peer {
             tls,
             url,
             authority,
+            credential,
             metrics: PeerMetrics::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             speaks_mcp: AtomicBool::new(false),

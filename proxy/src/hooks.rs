@@ -200,6 +200,14 @@ pub struct Target {
     /// How many bytes at the beginning of the path a route has matched: they are replaced by the
     /// path of the peer's URL, if that has one. None: the path stays as it is.
     pub prefix: Option<usize>,
+    /// What stands in the place of the matched bytes, after the path of the peer's URL if it has
+    /// one: empty, or a path that does not end with `/`. None: the bytes stay when the URL has no
+    /// path.
+    pub rewrite: Option<Arc<str>>,
+    /// What `Host` a peer sees, instead of what the group says.
+    pub host: Option<crate::settings::HostPolicy>,
+    /// When the request is tried again, instead of what the group says; the budget is the group's.
+    pub retry: Option<Arc<lb::RetryPolicy>>,
     /// Whether MCP rules apply: the peer sees its own authority as `Host`.
     pub mcp: bool,
     /// How long the response may take in all, to its head, and between two pieces; by default
@@ -208,6 +216,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// The policy of repeating that holds for the request.
+    pub(crate) fn retry_policy(&self) -> &lb::RetryPolicy {
+        let groups = &self.group.lb.policy().retry;
+        self.retry.as_deref().unwrap_or(groups)
+    }
+
     /// Any peer of a group.
     pub fn group(group: Arc<Group>) -> Self {
         let timeouts = group.settings.timeouts;
@@ -217,6 +231,9 @@ impl Target {
             pin: None,
             region: None,
             prefix: None,
+            rewrite: None,
+            host: None,
+            retry: None,
             mcp: false,
             timeouts,
         }

@@ -95,6 +95,8 @@ pub struct ProxyMetrics {
     pub limits: LimitMetrics,
     /// Requests answered by the proxy itself, before any group was asked.
     pub refused: Counter,
+    /// Requests that a hook answered before a group was chosen: redirects and fixed responses.
+    pub answered: Counter,
     /// Requests that the hooks answered instead of naming a group: no route, no such session.
     pub unrouted: Counter,
     /// Hooks that panicked.
@@ -157,6 +159,8 @@ pub struct LimitMetrics {
     pub head_timeout: Counter,
     /// Bodies that stalled or dripped.
     pub body_timeout: Counter,
+    /// Bodies longer than their route or group takes.
+    pub max_body: Counter,
     /// Responses the client did not read.
     pub write_stall: Counter,
     /// Connections closed because they were idle.

@@ -29,6 +29,16 @@ pub fn plain(status: StatusCode, error: &str, text: &str) -> Reply {
     reply
 }
 
+/// The answer to a body that is longer than it may be (RFC 9110 §15.5.14).
+pub(crate) fn too_large() -> Reply {
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    plain(
+        status,
+        "http_request_error",
+        "the request body is too large",
+    )
+}
+
 /// The answer to a request that no peer answered.
 pub fn failure(_session: &Session, error: &ProxyError) -> Reply {
     let Failed {

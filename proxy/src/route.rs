@@ -1,8 +1,8 @@
 //! Which request goes to which group: raw prefixes on segment boundaries, the longest wins.
 
 use crate::settings::RouteSettings;
-use http::HeaderMap;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 
 /// The routes, in the order they are tried.
 #[derive(Debug, Default)]
@@ -15,6 +15,10 @@ pub struct Routes {
 pub struct Facts<'a> {
     /// The raw path, without the query.
     pub path: &'a str,
+    /// The query, raw, without its `?`.
+    pub query: Option<&'a str>,
+    /// The method.
+    pub method: &'a Method,
     /// The host asked for, without its port, in any case.
     pub host: &'a str,
     /// The fields of the head.
@@ -45,15 +49,25 @@ impl Routes {
             .any(|route| !route.matches.path.is_empty())
     }
 
-    /// The route of a request.
-    pub fn find(&self, facts: &Facts<'_>) -> Option<&RouteSettings> {
-        self.routes.iter().find(|route| {
+    /// The route at a position that [`find`](Self::find) has named.
+    pub fn get(&self, at: usize) -> Option<&RouteSettings> {
+        self.routes.get(at)
+    }
+
+    /// The position of the route of a request.
+    pub fn find(&self, facts: &Facts<'_>) -> Option<usize> {
+        self.routes.iter().position(|route| {
             let matches = &route.matches;
             is_prefix(&matches.path, facts.path)
                 && matches
                     .host
                     .as_deref()
                     .is_none_or(|host| is_host(host, facts.host))
+                && (matches.methods.is_empty() || matches.methods.contains(facts.method))
+                && matches
+                    .query
+                    .iter()
+                    .all(|(name, value)| has_parameter(facts.query, name, value))
                 && matches
                     .headers
                     .iter()
@@ -74,6 +88,12 @@ impl Routes {
 fn is_prefix(prefix: &str, path: &str) -> bool {
     path.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a query has a parameter of this value; one without `=` has the empty value.
+fn has_parameter(query: Option<&str>, name: &str, value: &str) -> bool {
+    let mut pairs = query.into_iter().flat_map(|query| query.split('&'));
+    pairs.any(|pair| pair.split_once('=').unwrap_or((pair, "")) == (name, value))
 }
 
 fn is_host(pattern: &str, host: &str) -> bool {
@@ -103,42 +123,82 @@ pub fn is_ambiguous(path: &str) -> bool {
         || path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
-/// The path a peer sees: the first `prefix` bytes replaced by the path of its URL; none when that
-/// URL has no path, or the result would be no path.
-pub(crate) fn rewrite(whole: &PathAndQuery, prefix: usize, peer: &str) -> Option<PathAndQuery> {
-    if peer.is_empty() {
+/// The path and query a peer sees: the first `prefix` bytes replaced by the path of its URL and
+/// what the route puts there; none when neither has anything to say, or the result is no path.
+pub(crate) fn rewrite(
+    whole: &PathAndQuery,
+    prefix: usize,
+    peer: &str,
+    put: Option<&str>,
+) -> Option<PathAndQuery> {
+    peer_path(whole.as_str(), prefix, peer, put)?.parse().ok()
+}
+
+/// The same for a text.
+pub(crate) fn peer_path(
+    whole: &str,
+    prefix: usize,
+    peer: &str,
+    put: Option<&str>,
+) -> Option<String> {
+    if peer.is_empty() && put.is_none() {
         return None;
     }
-    let rest = whole.as_str().get(prefix..)?;
-    format!("{peer}{rest}").parse().ok()
+    let put = put.unwrap_or_default();
+    let mut rest = whole.get(prefix..)?;
+    if !peer.is_empty() || !put.is_empty() {
+        return Some(format!("{peer}{put}{rest}"));
+    }
+    // Nothing is left before it: `//x` would read as an authority (RFC 3986 §3.3).
+    while rest.starts_with("//") {
+        rest = &rest[1..];
+    }
+    Some(if rest.starts_with('/') {
+        rest.to_owned()
+    } else {
+        format!("/{rest}")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::RouteMatch;
+    use crate::settings::{RouteAnswer, RouteMatch};
 
     fn routes(paths: &[&str]) -> Routes {
-        let route = |(group, path): (usize, &&str)| RouteSettings {
-            matches: RouteMatch {
+        let route = |(group, path): (usize, &&str)| {
+            let matches = RouteMatch {
                 path: (*path).to_owned(),
                 ..RouteMatch::default()
-            },
-            group,
+            };
+            RouteSettings::new(matches, RouteAnswer::Group(group))
         };
         Routes::new(paths.iter().enumerate().map(route).collect())
     }
 
     fn group(routes: &Routes, path: &str) -> Option<usize> {
+        found(routes, &Method::GET, path)
+    }
+
+    fn found(routes: &Routes, method: &Method, target: &str) -> Option<usize> {
         let headers = HeaderMap::new();
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
         let facts = Facts {
             path,
+            query,
+            method,
             host: "",
             headers: &headers,
             mcp_method: None,
             mcp_name: None,
         };
-        routes.find(&facts).map(|route| route.group)
+        match routes.get(routes.find(&facts)?)?.answer {
+            RouteAnswer::Group(group) => Some(group),
+            _ => None,
+        }
     }
 
     #[test]
@@ -162,17 +222,66 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_is_replaced_by_the_path_of_the_peer() {
-        for (path, prefix, replacement, expected) in [
-            ("/search", "/search", "/mcp", Some("/mcp")),
-            ("/search/x?y=1", "/search", "/mcp", Some("/mcp/x?y=1")),
-            ("/search?y=1", "/search", "/mcp", Some("/mcp?y=1")),
-            ("/search", "/search", "", None),
-            ("/x", "", "/mcp", Some("/mcp/x")),
+    fn methods_and_parameters_of_the_query_narrow_a_route() {
+        let route = |group, methods: &[Method], query: &[(&str, &str)]| {
+            let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let matches = RouteMatch {
+                path: "/".to_owned(),
+                methods: methods.to_vec(),
+                query: query.iter().map(pair).collect(),
+                ..RouteMatch::default()
+            };
+            RouteSettings::new(matches, RouteAnswer::Group(group))
+        };
+        let routes = Routes::new(vec![
+            route(0, &[Method::PUT, Method::DELETE], &[("v", "2")]),
+            route(1, &[], &[("v", "2"), ("debug", "")]),
+            route(2, &[Method::POST], &[]),
+        ]);
+        for (method, target, expected) in [
+            (Method::PUT, "/?v=2", Some(0)),
+            (Method::PUT, "/?v=21", None),
+            (Method::PUT, "/?w=2&v=1", None),
+            (Method::PUT, "/", None),
+            (Method::GET, "/?debug&v=2", Some(1)),
+            (Method::GET, "/?v=2&debug=", Some(1)),
+            (Method::GET, "/?v=2&debug=1", None),
+            (Method::POST, "/?x", Some(2)),
+        ] {
+            let got = found(&routes, &method, target);
+            assert_eq!(got, expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_replaced_by_the_path_of_the_peer_and_of_the_route() {
+        for (path, prefix, peer, put, expected) in [
+            ("/search", "/search", "/mcp", None, Some("/mcp")),
+            ("/search/x?y=1", "/search", "/mcp", None, Some("/mcp/x?y=1")),
+            ("/search?y=1", "/search", "/mcp", None, Some("/mcp?y=1")),
+            ("/search", "/search", "", None, None),
+            ("/x", "", "/mcp", None, Some("/mcp/x")),
+            ("/search", "/search", "", Some(""), Some("/")),
+            ("/search?y=1", "/search", "", Some(""), Some("/?y=1")),
+            ("/search/", "/search", "", Some(""), Some("/")),
+            ("/search/x/?y=1", "/search", "", Some(""), Some("/x/?y=1")),
+            ("/search//x//y", "/search", "", Some(""), Some("/x//y")),
+            ("/search/x", "/search", "/mcp", Some(""), Some("/mcp/x")),
+            ("/search/x", "/search", "", Some("/v2"), Some("/v2/x")),
+            ("/search?y", "/search", "", Some("/v2"), Some("/v2?y")),
+            (
+                "/search/x",
+                "/search",
+                "/mcp",
+                Some("/v2"),
+                Some("/mcp/v2/x"),
+            ),
+            ("/x", "", "", Some("/v2"), Some("/v2/x")),
         ] {
             let whole: PathAndQuery = path.parse().unwrap();
-            let seen = rewrite(&whole, prefix.len(), replacement);
-            assert_eq!(seen.as_ref().map(PathAndQuery::as_str), expected, "{path}");
+            let seen = rewrite(&whole, prefix.len(), peer, put);
+            let row = format!("{path} {prefix} {peer} {put:?}");
+            assert_eq!(seen.as_ref().map(PathAndQuery::as_str), expected, "{row}");
         }
     }
 

@@ -125,11 +125,24 @@ impl Session {
         &self.report
     }
 
+    /// Refuses a body of more than `most` bytes from now on: reading or sending it then fails, and
+    /// the client gets 413 if no answer has begun.
+    ///
+    /// # Errors
+    /// The client has announced more, or sent more already; no peer has to see any of it.
+    pub fn bound_body(&self, most: u64) -> Result<(), ReadError> {
+        self.upload.bound(most);
+        if self.upload.is_over() {
+            return Err(ReadError::Refused);
+        }
+        Ok(())
+    }
+
     /// Reads its body, unless it is longer than `limit`; attempts still send all of it.
     ///
     /// # Errors
-    /// The client failed to send it, or it is too long; in the latter case it can still be sent,
-    /// once.
+    /// The client failed to send it, or more than it may, or it is too long to read; in the last
+    /// case it can still be sent, once.
     pub async fn read_body(&self, limit: usize) -> Result<Bytes, ReadError> {
         self.upload.read_whole(limit).await
     }

@@ -42,7 +42,9 @@ impl<H: Hooks> Drop for Transaction<H> {
         self.session.report.ended = now;
         let report = &self.session.report;
         self.metrics.requests_active.decrement();
-        if !self.session.upload.is_replayable() {
+        if self.session.upload.is_over() {
+            self.metrics.limits.max_body.increment();
+        } else if !self.session.upload.is_replayable() {
             self.metrics.limits.replay.increment();
         }
         if let Some(group) = &self.group {

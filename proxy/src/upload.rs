@@ -33,10 +33,21 @@ struct State {
     trailers: Option<HeaderMap>,
     replayable: bool,
     ended: bool,
-    failed: bool,
+    failed: Option<Failure>,
+    /// Bytes that may come, in all.
+    most: Option<u64>,
     limit: usize,
     total: Arc<ReplayTotal>,
     watch: Arc<UploadWatch>,
+}
+
+/// Why no more of a body is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Failure {
+    /// The client did not send it, or not in time.
+    Client,
+    /// It is longer than it may be.
+    Over,
 }
 
 /// Where the connection sees that a body is coming, and says that it takes too long.
@@ -145,7 +156,8 @@ impl Upload {
             trailers: None,
             replayable: true,
             ended: false,
-            failed: false,
+            failed: None,
+            most: None,
             limit,
             total: Arc::clone(total),
             watch: Arc::clone(watch),
@@ -166,7 +178,8 @@ impl Upload {
             trailers: None,
             replayable: true,
             ended: true,
-            failed: false,
+            failed: None,
+            most: None,
             limit: 0,
             // Not the proxy's to count: whoever made it has it in memory already.
             total: Arc::default(),
@@ -180,7 +193,7 @@ impl Upload {
             let state = state.borrow();
             // What was read over the cap is still here until an attempt takes it.
             let complete = state.replayable || state.spilled.is_some();
-            complete && !state.failed
+            complete && state.failed.is_none()
         })
     }
 
@@ -194,6 +207,27 @@ impl Upload {
         self.0
             .as_ref()
             .is_some_and(|state| state.borrow().watch.is_late())
+    }
+
+    /// Refuses more than `most` bytes from now on, and at once if the client has announced more.
+    pub(crate) fn bound(&self, most: u64) {
+        let Some(state) = &self.0 else { return };
+        let mut state = state.borrow_mut();
+        state.most = Some(most);
+        let announced = match &state.source {
+            Source::Client(incoming) => incoming.size_hint().lower(),
+            Source::Done => 0,
+        };
+        if state.read.saturating_add(announced) > most {
+            state.failed = Some(Failure::Over);
+        }
+    }
+
+    /// Whether it was longer than it may be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|state| state.borrow().failed == Some(Failure::Over))
     }
 
     /// Whether there is one at all.
@@ -227,7 +261,8 @@ impl Upload {
     /// raised to `limit` for it.
     ///
     /// # Errors
-    /// `TooLong`, with the body still usable; `Failed`, when the client did not send it.
+    /// `TooLong`, with the body still usable; `Failed`, when the client did not send it; `Refused`,
+    /// when it is longer than it may be.
     pub(crate) async fn read_whole(&self, limit: usize) -> Result<Bytes, ReadError> {
         let Some(state) = &self.0 else {
             return Ok(Bytes::new());
@@ -245,6 +280,9 @@ impl Upload {
             let mut state = state.borrow_mut();
             let over = !state.replayable || state.kept_bytes > limit;
             match step {
+                Some(Err(_)) if state.failed == Some(Failure::Over) => {
+                    return Err(ReadError::Refused);
+                }
                 Some(Err(_)) => return Err(ReadError::Failed),
                 Some(Ok(frame)) if !state.replayable => {
                     state.spilled = frame.into_data().ok();
@@ -286,7 +324,10 @@ impl fmt::Debug for Upload {
 pub enum ReadError {
     /// The client did not send it.
     Failed,
-    /// It is longer than it may be.
+    /// It is longer than the body of this request may be; see
+    /// [`Session::bound_body`](crate::session::Session::bound_body).
+    Refused,
+    /// It is longer than was to be read.
     TooLong,
 }
 
@@ -297,10 +338,10 @@ impl State {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         if self.watch.is_late() {
-            self.failed = true;
+            self.failed.get_or_insert(Failure::Client);
         }
         self.watch.waits(cx.waker());
-        if self.failed {
+        if self.failed.is_some() {
             return Poll::Ready(Some(Err(UploadError)));
         }
         let Source::Client(incoming) = &mut self.source else {
@@ -311,12 +352,16 @@ impl State {
             return Poll::Ready(None);
         };
         let Ok(frame) = next else {
-            self.failed = true;
+            self.failed = Some(Failure::Client);
             return Poll::Ready(Some(Err(UploadError)));
         };
         let last = incoming.is_end_stream();
         if let Some(data) = frame.data_ref() {
             self.read += data.len() as u64;
+            if self.most.is_some_and(|most| self.read > most) {
+                self.failed = Some(Failure::Over);
+                return Poll::Ready(Some(Err(UploadError)));
+            }
             self.keep(data);
         } else if let Some(trailers) = frame.trailers_ref() {
             self.trailers = Some(trailers.clone());

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
 use proxy::settings::{GroupSettings, HostPolicy, Protocol, RegionSettings, Timeouts};
 
-use super::{breaker, duration, health, names, peers, retry};
+use super::{breaker, credentials, duration, headers, health, names, peers, retry};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
@@ -66,7 +66,12 @@ fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
         region: region_key.map(|key| RegionSettings { key: Some(key) }),
         health_check,
         retry_tools,
-        timeouts: timeouts(&file.timeouts.unwrap_or_default(), at, found),
+        timeouts: timeouts(
+            &file.timeouts.unwrap_or_default(),
+            default.timeouts,
+            at,
+            found,
+        ),
         sse_keepalive: bound(
             file.sse.unwrap_or_default().keepalive,
             default.sse_keepalive,
@@ -77,6 +82,9 @@ fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
         host: file
             .host
             .map_or_else(HostPolicy::default, |text| host(&text, at, found)),
+        headers: headers::headers(file.headers, at, found),
+        credential: credentials::credentials(file.credentials, at, found),
+        max_body: file.max_body.and_then(max_body),
         pool_idle: default.pool_idle,
         pool_size: default.pool_size,
         ..default
@@ -174,8 +182,13 @@ fn failback(failback: file::Failback) -> FailbackPolicy {
     }
 }
 
-fn timeouts(timeouts: &file::Timeouts, at: &str, found: &mut Findings) -> Timeouts {
-    let default = Timeouts::default();
+/// How long things may take; what is not given is as in `default`.
+pub(super) fn timeouts(
+    timeouts: &file::Timeouts,
+    default: Timeouts,
+    at: &str,
+    found: &mut Findings,
+) -> Timeouts {
     let least = Duration::from_millis(1);
     let at = format!("{at}.timeouts");
     let connect = duration(
@@ -190,7 +203,7 @@ fn timeouts(timeouts: &file::Timeouts, at: &str, found: &mut Findings) -> Timeou
     Timeouts {
         connect,
         first_byte: bound("first_byte", timeouts.first_byte, default.first_byte),
-        first_byte_for_tools: timeouts.first_byte.is_some(),
+        first_byte_for_tools: timeouts.first_byte.is_some() || default.first_byte_for_tools,
         idle: bound("idle", timeouts.idle, default.idle),
         total: bound("total", timeouts.total, default.total),
     }
@@ -227,7 +240,16 @@ fn region_key(text: &str, at: &str, found: &mut Findings) -> Option<http::Header
     names::header(name, &path, found)
 }
 
-fn host(text: &str, at: &str, found: &mut Findings) -> HostPolicy {
+/// The longest body, in bytes.
+pub(super) fn max_body(most: file::MaxBody) -> Option<u64> {
+    match most {
+        file::MaxBody::Absent(_) => None,
+        file::MaxBody::Size(size) => Some(u64::from(size.0)),
+    }
+}
+
+/// What `Host` the peers see.
+pub(super) fn host(text: &str, at: &str, found: &mut Findings) -> HostPolicy {
     match text {
         "auto" => HostPolicy::Auto,
         "preserve" => HostPolicy::Preserve,

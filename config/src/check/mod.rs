@@ -1,15 +1,19 @@
 //! What the schema cannot say: names, addresses, ranges between keys. Comes to the checked types.
 
 mod breaker;
+mod credentials;
 mod dialect;
 mod group;
+mod headers;
 mod health;
 mod limits;
 mod listeners;
+mod matches;
 mod names;
 mod peers;
 mod process;
 mod retry;
+mod route;
 mod routes;
 mod session;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proxy::settings::{GroupSettings, PeerSettings};
 
-use super::names;
+use super::{credentials, names};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
@@ -28,6 +28,7 @@ pub(super) fn peers(
                 None
             }
         });
+        let credential = credentials::credentials(peer.credentials, &at, found);
         let path = format!("{at}.name");
         let name = match (peer.name, &url) {
             (Some(name), _) => names::checked(name, ":", &path, found),
@@ -49,7 +50,11 @@ pub(super) fn peers(
             region: peer.region,
             ..lb::Peer::new(name)
         };
-        settings.push(PeerSettings { peer, url });
+        settings.push(PeerSettings {
+            peer,
+            url,
+            credential,
+        });
     }
     let named = named
         .iter()

@@ -9,6 +9,7 @@ use super::duration;
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
+use crate::units::Bound;
 
 pub(super) fn retry(
     retry: file::Retry,
@@ -29,15 +30,7 @@ pub(super) fn retry(
         );
         found.add(finding.label(format!("`attempts` is {attempts}")));
     }
-    let per_try = retry.per_try.and_then(|bound| bound.0);
-    if per_try.is_some_and(|span| span < SHORTEST) {
-        let finding = Finding::new(
-            Code::OutOfRange,
-            &format!("{at}.per_try"),
-            "`per_try` is too short",
-        );
-        found.add(finding.label("at least 1ms, or `none`"));
-    }
+    let per_try = retry.per_try.and_then(|bound| per_try(bound, &at, found));
     let policy = RetryPolicy {
         attempts,
         hard_cap,
@@ -60,6 +53,19 @@ pub(super) fn retry(
         Some(file::Tools::Names(names)) => ToolRetry::Only(names),
     };
     (policy, tools)
+}
+
+/// The bound on one attempt.
+pub(super) fn per_try(bound: Bound, at: &str, found: &mut Findings) -> Option<Duration> {
+    if bound.0.is_some_and(|span| span < SHORTEST) {
+        let finding = Finding::new(
+            Code::OutOfRange,
+            &format!("{at}.per_try"),
+            "`per_try` is too short",
+        );
+        found.add(finding.label("at least 1ms, or `none`"));
+    }
+    bound.0
 }
 
 fn backoff(backoff: file::Backoff, at: &str, found: &mut Findings) -> Backoff {
@@ -107,7 +113,8 @@ fn budget(budget: Option<file::Budget>) -> BudgetPolicy {
     }
 }
 
-fn conditions(conditions: &[file::Condition]) -> RetryOn {
+/// What is tried again.
+pub(super) fn conditions(conditions: &[file::Condition]) -> RetryOn {
     let has = |when| {
         let mut conditions = conditions.iter();
         conditions.any(|condition| matches!(condition, file::Condition::When(is) if *is == when))

@@ -1,12 +1,13 @@
 //! `routes`.
 
-use http::{HeaderName, HeaderValue};
-use proxy::settings::{GroupSettings, RouteMatch, RouteSettings};
+use proxy::settings::{GroupSettings, RouteSettings};
 
+use super::matches::matches;
+use super::route;
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
-use crate::{suggest, urls};
+use crate::suggest;
 
 pub(super) fn routes(
     routes: Option<Vec<file::Route>>,
@@ -33,35 +34,23 @@ pub(super) fn routes(
     let mut settings: Vec<RouteSettings> = Vec::new();
     let mut used = vec![false; groups.len()];
     let mut all_sound = true;
-    for (i, route) in routes.into_iter().enumerate() {
+    // Which of the file's routes each of the settings' is.
+    let mut lines = Vec::new();
+    for (i, mut route) in routes.into_iter().enumerate() {
         let at = format!("routes[{i}]");
-        let matches = matches(route.matches.unwrap_or_default(), &at, found);
-        let Some(name) = route.group else {
+        let matches = matches(route.matches.take().unwrap_or_default(), &at, found);
+        if !one_answer(&route, &at, found) {
             all_sound = false;
             continue;
-        };
-        let Some(group) = groups.iter().position(|group| group.name == name) else {
-            all_sound = false;
-            if !nameless(groups, found) {
-                unknown(&name, groups, &at, found);
-            }
-            continue;
-        };
-        if let Some(used) = used.get_mut(group) {
-            *used = true;
         }
-        if let Some(first) = settings
-            .iter()
-            .position(|other| same(&other.matches, &matches))
-        {
+        if let Some(first) = settings.iter().position(|other| other.matches == matches) {
             let finding = Finding::new(
                 Code::NoEffect,
                 &at,
                 "an earlier route matches the same requests",
             );
-            let line = found
-                .line(&format!("routes[{first}].group"))
-                .unwrap_or_default();
+            let first = lines.get(first).copied().unwrap_or_default();
+            let line = found.line(&format!("routes[{first}]")).unwrap_or_default();
             found.add(
                 finding
                     .on_key()
@@ -69,7 +58,27 @@ pub(super) fn routes(
                     .help(format!("the earlier one is on line {line}")),
             );
         }
-        settings.push(RouteSettings { matches, group });
+        let Some(name) = route.group.take() else {
+            let answered = route::answered(route, matches, &at, found);
+            lines.extend(answered.is_some().then_some(i));
+            settings.extend(answered);
+            continue;
+        };
+        let Some(position) = groups.iter().position(|group| group.name == name) else {
+            all_sound = false;
+            if !nameless(groups, found) {
+                unknown(&name, groups, &at, found);
+            }
+            continue;
+        };
+        if let Some(used) = used.get_mut(position) {
+            *used = true;
+        }
+        if let Some(group) = groups.get(position) {
+            let group = (position, group);
+            settings.push(route::to_group(route, matches, group, &at, found));
+            lines.push(i);
+        }
     }
     if all_sound {
         for (i, group) in groups.iter().enumerate().filter(|(i, _)| !used[*i]) {
@@ -79,6 +88,39 @@ pub(super) fn routes(
         }
     }
     settings
+}
+
+/// Whether a route says who answers, and only once.
+fn one_answer(route: &file::Route, at: &str, found: &mut Findings) -> bool {
+    let given = [
+        ("group", route.group.is_some()),
+        ("redirect", route.redirect.is_some()),
+        ("respond", route.respond.is_some()),
+    ];
+    let mut given = given
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key));
+    match (given.next(), given.next()) {
+        (Some(_), None) => true,
+        (Some(_), Some(second)) => {
+            let message = "a route has one of `group`, `redirect` and `respond`";
+            let finding = Finding::new(Code::Contradiction, &format!("{at}.{second}"), message);
+            found.add(finding.on_key().label("a second one"));
+            false
+        }
+        (None, _) => {
+            if !found.touched(at) {
+                let message = format!("`{at}` has no `group`");
+                let finding = Finding::new(Code::MissingKey, at, message).on_key();
+                found.add(
+                    finding
+                        .label("`group` is missing here")
+                        .help("for example `group: search`; or `redirect` or `respond`"),
+                );
+            }
+            false
+        }
+    }
 }
 
 /// A group has a bad name, or none where a problem may have swallowed it: it may be the one that a
@@ -148,62 +190,4 @@ fn unknown(name: &str, groups: &[GroupSettings], at: &str, found: &mut Findings)
     } else {
         finding.help(format!("the groups are {}", words.join(", ")))
     });
-}
-
-fn matches(matches: file::Match, route: &str, found: &mut Findings) -> RouteMatch {
-    let at = format!("{route}.match");
-    let path = matches.path.unwrap_or_else(|| "/".to_owned());
-    let problem = if path.starts_with('/') {
-        urls::path_problem(&path)
-    } else {
-        Some("the path does not begin with `/`")
-    };
-    if let Some(problem) = problem {
-        let finding = Finding::new(Code::BadValue, &format!("{at}.path"), problem);
-        found.add(finding.label("expected a path such as `/search`"));
-    }
-    let host = matches.host.map(|host| {
-        if !urls::is_host_pattern(&host) {
-            let finding = Finding::new(Code::BadValue, &format!("{at}.host"), "this is not a host");
-            found.add(finding.label("expected `example.com` or `*.example.com`, without a port"));
-        }
-        host.to_ascii_lowercase()
-    });
-    let mut headers = Vec::new();
-    for (name, value) in matches.headers.into_iter().flatten() {
-        let at = format!("{at}.headers.{name}");
-        match (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(&value),
-        ) {
-            (Ok(name), Ok(value)) => headers.push((name, value)),
-            (Err(_), _) => {
-                let finding = Finding::new(Code::BadValue, &at, "this is not the name of a header");
-                found.add(finding.on_key().label("letters, digits and `-`"));
-            }
-            (_, Err(_)) => {
-                let finding = Finding::new(Code::BadValue, &at, "no header can have this value");
-                found.add(finding.label("has a control character"));
-            }
-        }
-    }
-    RouteMatch {
-        // Prefixes end on segment boundaries, so the last `/` says nothing.
-        path: match path.trim_end_matches('/') {
-            "" => "/".to_owned(),
-            path => path.to_owned(),
-        },
-        host,
-        headers,
-        mcp_method: matches.mcp_method,
-        mcp_name: matches.mcp_name,
-    }
-}
-
-fn same(one: &RouteMatch, other: &RouteMatch) -> bool {
-    one.path == other.path
-        && one.host == other.host
-        && one.headers == other.headers
-        && one.mcp_method == other.mcp_method
-        && one.mcp_name == other.mcp_name
 }

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Breaker, HealthCheck, Retry};
-use crate::units::{Bound, Percent, Span};
+use super::health::Absent;
+use super::{Breaker, Credentials, Headers, HealthCheck, Retry};
+use crate::units::{Bound, Percent, Size, Span};
 
 /// A pool of interchangeable peers and its policy.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -45,6 +46,13 @@ pub(crate) struct Group {
     /// what the client sent), `preserve` (what the client sent), `upstream` (the authority of the
     /// peer's URL), or the host itself. Default: `auto`.
     pub(crate) host: Option<String>,
+    /// Changes to headers.
+    pub(crate) headers: Option<Headers>,
+    /// What the peers know us by, in place of the client's `Authorization`. Default: nothing; the
+    /// client's passes.
+    pub(crate) credentials: Option<Credentials>,
+    /// The longest request body, or `none`; a longer one gets 413. Default: `none`.
+    pub(crate) max_body: Option<MaxBody>,
     /// Idle connections to peers.
     pub(crate) pool: Option<Pool>,
     /// Requests in flight per peer above which it takes no more; 0 for no cap. Default: 0.
@@ -109,6 +117,8 @@ pub(crate) struct Peer {
     pub(crate) weight: Option<u16>,
     /// Where it stands, for region order inside a tier.
     pub(crate) region: Option<String>,
+    /// What it knows us by, instead of what the group says.
+    pub(crate) credentials: Option<Credentials>,
     /// Peers found by a DNS SRV name. Not available yet.
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]
@@ -174,6 +184,15 @@ pub(crate) struct Timeouts {
     pub(crate) idle: Option<Bound>,
     /// From the request to the end of the response; event streams are exempt. Default: `5m`.
     pub(crate) total: Option<Bound>,
+}
+
+/// A size, or `none` for no bound.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(crate) enum MaxBody {
+    Absent(Absent),
+    Size(Size),
 }
 
 /// Event streams.

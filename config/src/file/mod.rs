@@ -5,7 +5,9 @@
 //! there the schema knows, and a part with a problem is left out so that the rest can be checked.
 //! A field that is marked `x-not-yet` is refused by name.
 
+mod credentials;
 mod group;
+mod headers;
 mod health;
 mod limits;
 mod listener;
@@ -14,15 +16,17 @@ mod retry;
 mod route;
 mod session;
 
+pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
 pub(crate) use group::{
-    Failback, FailbackMode, Group, Hash, Lost, Peer, Protocol, Strategy, Timeouts,
+    Failback, FailbackMode, Group, Hash, Lost, MaxBody, Peer, Protocol, Strategy, Timeouts,
 };
+pub(crate) use headers::{Fields, Headers};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Admin, Listener};
 pub(crate) use process::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel};
 pub(crate) use retry::{Backoff, Budget, Condition, Jitter, Retry, Tools, ToolsWord, When};
-pub(crate) use route::{Match, Route};
+pub(crate) use route::{Match, Redirect, Respond, Rewrite, Route, RouteRetry};
 pub(crate) use session::Session;
 
 use schemars::JsonSchema;
@@ -45,7 +49,7 @@ pub(crate) struct File {
     /// The pools of peers.
     #[schemars(required, length(min = 1))]
     pub(crate) groups: Option<Vec<Group>>,
-    /// Which request goes to which group: the longest path prefix wins, then the order of the
+    /// Which request goes where: the longest path prefix wins, then the order of the
     /// file. Without routes the one group takes every path, unchanged.
     pub(crate) routes: Option<Vec<Route>>,
     /// Clients that are proxies of ours, as addresses or blocks such as `10.0.0.0/8`: what they

@@ -5,7 +5,7 @@ use super::change::Change;
 use crate::budget::Charge;
 use crate::hash::mix;
 use crate::peer::PeerIndex;
-use crate::retry::{Decision, Judgement, RetryFacts, Why, judge};
+use crate::retry::{Decision, Judgement, RetryFacts, RetryPolicy, Why, judge};
 use crate::sync::Ordering;
 use crate::time::Time;
 use crate::tried::Tried;
@@ -18,7 +18,18 @@ impl Group {
 
     /// Decides whether to try again, and takes a token of the budget where that is due.
     pub fn decide(&self, facts: &RetryFacts<'_>, now: Time, entropy: u64) -> Decision {
-        match judge(facts, &self.policy.retry, now, mix(entropy)) {
+        self.decide_by(&self.policy.retry, facts, now, entropy)
+    }
+
+    /// The same by another policy than the group's own; the budget stays the group's.
+    pub fn decide_by(
+        &self,
+        policy: &RetryPolicy,
+        facts: &RetryFacts<'_>,
+        now: Time,
+        entropy: u64,
+    ) -> Decision {
+        match judge(facts, policy, now, mix(entropy)) {
             Judgement::Stop(why) => Decision::Stop(why),
             Judgement::Free { wait, next } => Decision::Retry {
                 wait,

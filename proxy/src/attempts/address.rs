@@ -17,11 +17,12 @@ pub(super) fn address(
     let Peer { url, authority, .. } = target.group.peer(peer);
     if let Some(prefix) = target.prefix
         && let Some(whole) = request.uri.path_and_query()
-        && let Some(path) = rewrite(whole, prefix, &url.path)
+        && let Some(path) = rewrite(whole, prefix, &url.path, target.rewrite.as_deref())
     {
         head.set_path(path);
     }
-    let host = match &target.group.settings.host {
+    let policy = target.host.as_ref().unwrap_or(&target.group.settings.host);
+    let host = match policy {
         HostPolicy::Auto if target.mcp => Some(authority),
         HostPolicy::Upstream => Some(authority),
         HostPolicy::Fixed(host) => Some(host),

@@ -118,7 +118,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         let decision = if pick.is_panic() {
             Decision::Stop(lb::Why::NoOtherPeer)
         } else {
-            group.lb.decide(&facts, now, self.thread.clock.entropy())
+            let policy = self.target.retry_policy();
+            group
+                .lb
+                .decide_by(policy, &facts, now, self.thread.clock.entropy())
         };
         if facts.is_free() && matches!(decision, Decision::Retry { .. }) {
             self.history.free += 1;

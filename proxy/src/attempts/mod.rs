@@ -202,7 +202,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
     }
 
     fn bounds(&self, safe: bool) -> Bounds {
-        let policy = &self.target.group.lb.policy().retry;
+        let policy = self.target.retry_policy();
         let movable = safe && self.transaction.session.upload.is_replayable();
         // The last attempt gets all the time there is: a slow answer beats none (Linkerd).
         let last = !movable || self.history.made >= policy.attempts;

@@ -2,8 +2,10 @@
 
 use super::Snapshot;
 use crate::group::Group;
+use crate::hooks::Reply;
 use crate::mcp::sealed::Opened;
 use crate::mcp::{Asked, Facts, Kind, Message, Principal};
+use crate::settings::{HeaderEdits, RouteSettings};
 use bytes::Bytes;
 use http::HeaderValue;
 use std::sync::Arc;
@@ -13,7 +15,11 @@ use std::sync::Arc;
 pub struct Ctx {
     /// The configuration the request began with; it sees no other.
     pub(super) snapshot: Arc<Snapshot>,
+    /// The position of its route, if there are routes.
+    pub(super) route: Option<usize>,
     pub(super) group: Option<Arc<Group>>,
+    /// What is answered instead of routing the request.
+    pub(super) refusal: Option<Box<Reply>>,
     /// The path of the route, without a slash at its end.
     pub(super) prefix: String,
     pub(super) mcp: Option<Box<Mcp>>,
@@ -47,7 +53,9 @@ impl Ctx {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
         Self {
             snapshot,
+            route: None,
             group: None,
+            refusal: None,
             prefix: String::new(),
             mcp: None,
             opens_stream: false,
@@ -57,6 +65,17 @@ impl Ctx {
             host: None,
             scheme: "http",
         }
+    }
+
+    /// The route it takes, if there are routes.
+    pub(super) fn route(&self) -> Option<&RouteSettings> {
+        self.snapshot.routes.as_ref()?.get(self.route?)
+    }
+
+    /// What is changed in heads: by the group, then by the route.
+    pub(super) fn edits(&self) -> impl Iterator<Item = &HeaderEdits> {
+        let group = self.group.iter().map(|group| &group.settings.headers);
+        group.chain(self.route().map(|route| &route.headers))
     }
 }
 

@@ -7,9 +7,11 @@ mod addressing;
 mod ctx;
 mod events;
 mod faults;
+mod fields;
 mod key;
 mod request;
 mod response;
+mod routing;
 mod snapshot;
 mod sticky;
 
@@ -19,12 +21,13 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::error::ProxyError;
 use crate::group::Group;
-use crate::hooks::{Attempt, Hooks, Prefix, Reply, ResponseAction, Target, UpstreamHead};
+use crate::hooks::{Attempt, Flow, Hooks, Prefix, Reply, ResponseAction, Target, UpstreamHead};
 use crate::server::ServerSettings;
 use crate::session::{ConnectionInfo, Report, Session};
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
 use http::response::Parts as ResponseParts;
+use routing::Routed;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -75,6 +78,12 @@ impl Gateway {
     }
 }
 
+/// An answer of ours, with what group and route put into all their answers.
+fn ours(mut reply: Reply, session: &Session, ctx: &Ctx) -> Reply {
+    fields::edit_response(reply.headers_mut(), session, ctx);
+    reply
+}
+
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
@@ -90,8 +99,20 @@ impl Hooks for Gateway {
         Ctx::new(self.snapshot.load_full())
     }
 
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Flow {
+        match routing::route(session, ctx) {
+            Ok(Routed::Answered(reply)) => Flow::Respond(ours(reply, session, ctx)),
+            Ok(Routed::Group) => Flow::Continue,
+            Err(refusal) => {
+                ctx.refusal = Some(Box::new(refusal));
+                Flow::Continue
+            }
+        }
+    }
+
     async fn upstream_group(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Target, Reply> {
-        request::target(session, ctx).await
+        let target = request::target(session, ctx).await;
+        target.map_err(|reply| ours(reply, session, ctx))
     }
 
     fn upstream_request(&self, attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut Ctx) {
@@ -105,7 +126,17 @@ impl Hooks for Gateway {
         prefix: &Prefix<'_>,
         ctx: &mut Ctx,
     ) -> ResponseAction {
-        response::shape(attempt, head, prefix, ctx)
+        match response::shape(attempt, head, prefix, ctx) {
+            ResponseAction::Replace(reply) => {
+                ResponseAction::Replace(ours(reply, attempt.session, ctx))
+            }
+            // Asked again, with more of the body.
+            action @ ResponseAction::Read(_) => action,
+            action => {
+                fields::edit_response(&mut head.headers, attempt.session, ctx);
+                action
+            }
+        }
     }
 
     fn repeat_safe(&self, session: &Session, ctx: &mut Ctx) -> bool {
@@ -118,7 +149,8 @@ impl Hooks for Gateway {
         error: &ProxyError,
         ctx: &mut Ctx,
     ) -> Reply {
-        faults::failure(session, error, ctx).await
+        let reply = faults::failure(session, error, ctx).await;
+        ours(reply, session, ctx)
     }
 
     fn logging(&self, session: &Session, report: &Report, ctx: &mut Ctx) {

@@ -5,7 +5,7 @@
 )]
 
 use super::ctx::{Ctx, Mcp};
-use super::{Snapshot, addressing, faults, key, sticky};
+use super::{addressing, faults, fields, key, routing, sticky};
 use crate::group::Group;
 use crate::hooks::{Attempt, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
@@ -14,7 +14,7 @@ use crate::mcp::{
     sealed, token,
 };
 use crate::reply;
-use crate::route::{self, is_ambiguous};
+use crate::route::peer_path;
 use crate::session::{ReadError, Session};
 use crate::settings::Protocol;
 use bytes::Bytes;
@@ -24,13 +24,13 @@ use std::sync::Arc;
 
 /// Where a request goes.
 pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Target, Reply> {
-    let snapshot = Arc::clone(&ctx.snapshot);
-    let (group, prefix) = route(session, ctx, &snapshot)?;
-    ctx.group = Some(Arc::clone(&group));
-    ctx.scheme = session.scheme();
-    ctx.host = session.request.headers.get(http_header::HOST).cloned();
+    let group = match (&ctx.group, ctx.refusal.take()) {
+        (Some(group), None) => Arc::clone(group),
+        (_, Some(refusal)) => return Err(*refusal),
+        (None, None) => return Err(routing::none()),
+    };
     let mut target = Target::group(Arc::clone(&group));
-    target.prefix = prefix;
+    shape(session, &mut target, ctx)?;
     // A message for a legacy event stream is known by its address, whatever headers it carries:
     // the TypeScript clients send `MCP-Protocol-Version` with it.
     let addressed = token::find(session.request.uri.path(), &ctx.prefix).is_some();
@@ -74,69 +74,22 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     Ok(target)
 }
 
-/// The group of a request, and how much of its path the route has matched.
-fn route(
-    session: &Session,
-    ctx: &mut Ctx,
-    snapshot: &Snapshot,
-) -> Result<(Arc<Group>, Option<usize>), Reply> {
-    let path = session.request.uri.path();
-    let resource = oauth::resource_path(path);
-    ctx.resource = resource.map(str::to_owned);
-    let none = || {
-        reply::plain(
-            StatusCode::NOT_FOUND,
-            "destination_not_found",
-            "no route leads there",
-        )
-    };
-    let Some(routes) = &snapshot.routes else {
-        return Ok((Arc::clone(snapshot.groups.first().ok_or_else(none)?), None));
-    };
-    if routes.by_path() && is_ambiguous(path) {
-        let status = StatusCode::BAD_REQUEST;
-        return Err(reply::plain(
-            status,
-            "http_request_error",
-            "the path is ambiguous",
-        ));
+/// What the route has it otherwise than the group.
+fn shape(session: &Session, target: &mut Target, ctx: &Ctx) -> Result<(), Reply> {
+    let mut most = target.group.settings.max_body;
+    if let Some(route) = ctx.route() {
+        // The path of a protected-resource document is no path below the prefix.
+        target.prefix = ctx.resource.is_none().then_some(route.matches.path.len());
+        target.rewrite.clone_from(&route.rewrite);
+        target.host.clone_from(&route.host);
+        target.retry.clone_from(&route.retry);
+        target.timeouts = route.timeouts.unwrap_or(target.timeouts);
+        most = route.max_body.or(most);
     }
-    let headers = &session.request.headers;
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
-    let host = text(&http_header::HOST).unwrap_or_default();
-    let facts = route::Facts {
-        path: resource.unwrap_or(path),
-        host: without_port(host),
-        headers,
-        mcp_method: text(&header::METHOD),
-        mcp_name: text(&header::NAME),
-    };
-    let Some(route) = routes.find(&facts) else {
-        // Rule 28: the authorization server of 2025-03-26 is at the root, whatever the routes.
-        let group = snapshot
-            .groups
-            .iter()
-            .find(|group| group.settings.protocol != Protocol::Http);
-        let group = group
-            .filter(|_| oauth::is_authorization_path(path))
-            .ok_or_else(none)?;
-        return Ok((Arc::clone(group), None));
-    };
-    ctx.prefix.clone_from(&route.matches.path);
-    let group = snapshot.groups.get(route.group).ok_or_else(none)?;
-    let prefix = resource.is_none().then_some(route.matches.path.len());
-    Ok((Arc::clone(group), prefix))
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+    if let Some(most) = most {
+        session.bound_body(most).map_err(|_| reply::too_large())?;
     }
+    Ok(())
 }
 
 /// What a request is in MCP, and its body where that had to be read.
@@ -176,6 +129,7 @@ async fn read(session: &Session) -> Result<Option<Bytes>, Reply> {
     match session.read_body(session.limits.mcp_body).await {
         Ok(body) => Ok(Some(body)),
         Err(ReadError::TooLong) => Ok(None),
+        Err(ReadError::Refused) => Err(reply::too_large()),
         Err(ReadError::Failed) => {
             let status = StatusCode::REQUEST_TIMEOUT;
             Err(reply::plain(
@@ -294,20 +248,21 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
     if let Some(path) = &ctx.path {
         head.set_path(path.clone());
     }
+    let peer = attempt.group.peer(attempt.peer);
     if let Some(resource) = &ctx.resource {
         // The document about `/search` here is the one about `/mcp` there.
-        let url = &attempt.group.peer(attempt.peer).url.path;
-        let rest = resource
-            .strip_prefix(ctx.prefix.as_str())
-            .unwrap_or(resource);
-        let theirs = if url.is_empty() {
-            resource.clone()
-        } else {
-            format!("{url}{rest}")
-        };
-        if let Ok(path) = oauth::metadata_path(&theirs).parse() {
+        let put = ctx.route().and_then(|route| route.rewrite.as_deref());
+        let theirs = peer_path(resource, ctx.prefix.len(), &peer.url.path, put);
+        let theirs = theirs.as_ref().unwrap_or(resource);
+        if let Ok(path) = oauth::metadata_path(theirs).parse() {
             head.set_path(path);
         }
+    }
+    fields::edit_request(head, attempt.session, ctx);
+    if let Some(credential) = &peer.credential {
+        // The client's own is for us, not for the peer.
+        head.remove(&http_header::AUTHORIZATION);
+        head.set(credential.name().clone(), credential.value().clone());
     }
     if ctx.mcp.is_some() || ctx.opens_stream || ctx.resource.is_some() {
         // Rule 23: what we read in passing must not be coded.

@@ -10,6 +10,7 @@ use crate::mcp::initialize::{ClientHello, ServerHello};
 use crate::mcp::sealed::{Kept, Payload, seal};
 use crate::mcp::sse::Scanner;
 use crate::mcp::{Asked, Era, Kind, Method, Principal, header, oauth};
+use crate::route::peer_path;
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderValue, StatusCode, header as http_header};
@@ -86,12 +87,10 @@ fn legacy_stream(attempt: &Attempt<'_>, ctx: &Ctx) -> ResponseAction {
     let url = &attempt.group.peer(attempt.peer).url;
     let path = request.uri.path();
     // The path the peer sees: the route's part of ours replaced by its own.
-    let stream = match path.strip_prefix(ctx.prefix.as_str()) {
-        Some(rest) if !url.path.is_empty() && !ctx.prefix.is_empty() => {
-            format!("{}{rest}", url.path)
-        }
-        _ => path.to_owned(),
-    };
+    let stream = ctx
+        .route()
+        .and_then(|route| peer_path(path, ctx.prefix.len(), &url.path, route.rewrite.as_deref()))
+        .unwrap_or_else(|| path.to_owned());
     ResponseAction::Transform(Box::new(Endpoint {
         stage: EndpointStage::new(),
         snapshot: Arc::clone(&ctx.snapshot),

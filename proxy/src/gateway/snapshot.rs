@@ -3,7 +3,7 @@
 use crate::group::{Group, GroupError};
 use crate::mcp::{KeyError, KeyRing};
 use crate::route::Routes;
-use crate::settings::{SealKey, SessionBinding, Settings};
+use crate::settings::{RouteAnswer, RouteSettings, SealKey, SessionBinding, Settings};
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ impl Snapshot {
         let routes = match &settings.routes[..] {
             [] if groups.len() == 1 => None,
             [] => return Err(SnapshotError::Route),
-            routes if routes.iter().any(|route| route.group >= groups.len()) => {
+            routes if routes.iter().any(|route| !leads(route, groups.len())) => {
                 return Err(SnapshotError::Route);
             }
             routes => Some(Routes::new(routes.to_vec())),
@@ -77,6 +77,14 @@ impl Snapshot {
             keys,
             binding: settings.session.binding.clone(),
         })
+    }
+}
+
+/// Whether a route leads to one of so many groups, or answers itself.
+fn leads(route: &RouteSettings, groups: usize) -> bool {
+    match route.answer {
+        RouteAnswer::Group(group) => group < groups,
+        RouteAnswer::Redirect(_) | RouteAnswer::Respond(_) => true,
     }
 }
 

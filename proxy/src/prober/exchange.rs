@@ -32,6 +32,10 @@ pub(super) async fn exchange<N: Network, H: Hooks>(
     request
         .headers_mut()
         .insert(header::HOST, peer.authority.clone());
+    if let Some(credential) = &peer.credential {
+        let (name, value) = (credential.name().clone(), credential.value().clone());
+        request.headers_mut().insert(name, value);
+    }
     let response = sender
         .send_request(request.map(Full::new))
         .await

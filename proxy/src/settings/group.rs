@@ -1,5 +1,6 @@
 //! One pool of peers and its policy.
 
+use super::{Credential, HeaderEdits};
 use crate::tls::Connector;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,12 @@ pub struct GroupSettings {
     pub tls: Option<Arc<Connector>>,
     /// What `Host` a peer sees.
     pub host: HostPolicy,
+    /// What is changed in heads.
+    pub headers: HeaderEdits,
+    /// What its peers know us by, unless a peer has its own.
+    pub credential: Option<Credential>,
+    /// The longest request body, in bytes; none: no bound.
+    pub max_body: Option<u64>,
     /// How long an idle connection to a peer is kept; below the peers' own keep-alive.
     pub pool_idle: Duration,
     /// Idle connections kept per peer and thread.
@@ -55,6 +62,9 @@ impl GroupSettings {
             sse_keepalive: Some(Duration::from_secs(25)),
             tls: None,
             host: HostPolicy::default(),
+            headers: HeaderEdits::default(),
+            credential: None,
+            max_body: None,
             pool_idle: Duration::from_secs(55),
             pool_size: 256,
         }
@@ -80,6 +90,8 @@ pub struct PeerSettings {
     pub peer: lb::Peer,
     /// Where it is.
     pub url: PeerUrl,
+    /// What it knows us by, instead of what the group says.
+    pub credential: Option<Credential>,
 }
 
 impl PeerSettings {
@@ -95,6 +107,7 @@ impl PeerSettings {
         Self {
             peer: lb::Peer::new(name),
             url,
+            credential: None,
         }
     }
 }

@@ -3,22 +3,28 @@
 //! Every value here is already sound; nothing later parses or repairs it.
 
 mod cidr;
+mod credential;
+mod fields;
 mod group;
 mod limits;
 mod listener;
 mod route;
 mod session;
+mod template;
 mod tls;
 
 pub use cidr::Cidr;
+pub use credential::Credential;
+pub use fields::{FieldEdits, FieldValue, HeaderEdits};
 pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, PeerSettings, PeerUrl, Probe,
     Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
 };
 pub use limits::Limits;
 pub use listener::ListenerSettings;
-pub use route::{RouteMatch, RouteSettings};
+pub use route::{FixedResponse, Redirect, RouteAnswer, RouteMatch, RouteSettings};
 pub use session::{SealKey, SessionBinding, SessionSettings};
+pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{ClientAuth, GroupTls, ListenerTls, TlsVersion};
 
 /// The checked configuration of the data plane.

@@ -28,6 +28,12 @@ mod responses;
 #[cfg(test)]
 mod retry;
 #[cfg(test)]
+mod shaping_fields;
+#[cfg(test)]
+mod shaping_limits;
+#[cfg(test)]
+mod shaping_routes;
+#[cfg(test)]
 mod sim;
 #[cfg(test)]
 mod stream;

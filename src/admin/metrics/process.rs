@@ -50,6 +50,14 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
     counter(
         encoder,
         (
+            "backstay_requests_answered",
+            "Requests that a route answered by itself",
+        ),
+        metrics.answered.get(),
+    )?;
+    counter(
+        encoder,
+        (
             "backstay_requests_unrouted",
             "Requests that matched no route",
         ),
@@ -69,6 +77,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         ("head", &limits.head),
         ("head_timeout", &limits.head_timeout),
         ("keep_alive", &limits.keep_alive),
+        ("max_body", &limits.max_body),
         ("parse", &limits.parse),
         ("replay", &limits.replay),
         ("requests_per_connection", &limits.requests),

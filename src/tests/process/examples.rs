@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
-use serde_json::json;
 
 use super::program::Program;
-use super::request::send;
+use super::request::{ask, json, send};
 use super::upstream::{MARK, Upstream};
 
 fn folder() -> PathBuf {
@@ -45,7 +44,7 @@ fn prepared(text: &str, log: &Path) -> (String, Vec<Upstream>) {
 
 /// A call that every example has a route for: MCP of the modern era.
 fn call(program: &mut Program, path: &str, host: &str) -> String {
-    let body = json!({
+    let body = serde_json::json!({
         "jsonrpc": "2.0",
         "id": 1,
         "method": "tools/call",
@@ -79,7 +78,7 @@ fn every_example_serves_a_request_and_drains() {
         let mut program = Program::run(&configuration, &[]);
         let (path, host) = match name.as_str() {
             "groups.yaml" => ("/search", "127.0.0.1"),
-            "full.yaml" => ("/mcp", "tools.example.com"),
+            "full.yaml" => ("/mcp?kind=image", "tools.example.com"),
             _ => ("/mcp", "127.0.0.1"),
         };
         let answer = call(&mut program, path, host);
@@ -91,5 +90,55 @@ fn every_example_serves_a_request_and_drains() {
         assert!(lines.iter().any(|line| line.contains("draining")), "{name}");
         count += 1;
     }
-    assert!(count >= 7, "only {count} examples");
+    assert!(count >= 8, "only {count} examples");
+}
+
+#[test]
+fn the_shaping_example_does_what_it_says() {
+    let logs = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(folder().join("shaping.yaml")).unwrap();
+    let (configuration, _upstreams) = prepared(&text, &logs.path().join("access.log"));
+    let mut program = Program::run(&configuration, &[]);
+    let address = program.address();
+    for (method, target, expected) in [
+        ("GET", "/api/v1/x?y=1", "\"GET /x?y=1 HTTP/1.1\""),
+        ("GET", "/api/x?y=1", "\"GET /v2/x?y=1 HTTP/1.1\""),
+        ("GET", "/x", "\"x-client: 127.0.0.1\""),
+        ("GET", "/x", "\"x-asked-for: old.example\""),
+        (
+            "GET",
+            "/x",
+            "strict-transport-security: max-age=31536000\r\n",
+        ),
+        ("PUT", "/upload?kind=image", MARK),
+        ("PUT", "/upload?kind=text", "HTTP/1.1 405 "),
+        ("PUT", "/upload?kind=text", "\r\nallow: PUT, POST\r\n"),
+        ("GET", "/old/a?b=c", "HTTP/1.1 301 "),
+        (
+            "GET",
+            "/old/a?b=c",
+            "\r\nlocation: https://old.example/new/a?b=c\r\n",
+        ),
+        ("GET", "/robots.txt", "\r\n\r\nUser-agent: *\nDisallow: /\n"),
+    ] {
+        let answer = ask(address, method, target, "Host: old.example:81\r\n").unwrap();
+        assert!(answer.contains(expected), "{method} {target}: {answer}");
+    }
+    let headers = "Host: 127.0.0.1\r\nAuthorization: Bearer of-the-client\r\n";
+    let answer = ask(address, "GET", "/search", headers).unwrap();
+    assert!(answer.contains("x-served-by: search"), "{answer}");
+    let seen = json(&answer)["result"]["seen"].to_string();
+    assert!(
+        seen.contains("\"authorization: bearer only-an-example\""),
+        "{seen}"
+    );
+    assert!(!seen.contains("of-the-client"), "{seen}");
+    program.signal(Signal::TERM);
+    // Nothing that is logged has the credential.
+    let (status, lines) = program.wait();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("only-an-example")),
+        "{lines:#?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! A server to stand behind the proxy: it answers whatever it is asked, as HTTP or as JSON-RPC.
+//! A server to stand behind the proxy: it answers whatever it is asked, as HTTP or as JSON-RPC, and
+//! says what it saw of the request.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -62,6 +63,7 @@ fn serve(stream: &TcpStream, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<
         if reader.read_line(&mut request)? == 0 {
             return Ok(());
         }
+        let mut seen = vec![request.trim_end().to_owned()];
         let mut length = 0;
         loop {
             let mut header = String::new();
@@ -70,6 +72,7 @@ fn serve(stream: &TcpStream, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<
             if header.is_empty() {
                 break;
             }
+            seen.push(header.clone());
             if let Some(value) = header.strip_prefix("content-length:") {
                 length = value.trim().parse().unwrap_or_default();
             }
@@ -83,7 +86,7 @@ fn serve(stream: &TcpStream, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<
         let answer = json!({
             "jsonrpc": "2.0",
             "id": message["id"],
-            "result": {"resultType": "complete", "mark": MARK, "tools": [], "content": []},
+            "result": {"resultType": "complete", "mark": MARK, "tools": [], "content": [], "seen": seen},
         });
         let answer = answer.to_string();
         write!(

@@ -7,12 +7,18 @@ use super::reply::Reply;
 use super::world::PROXY;
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
+use proxy::group::Group;
 use proxy::memory::MemoryNetwork;
+use proxy::metrics::ProxyMetrics;
 use proxy::server::Server;
-use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, Probe, Settings};
+use proxy::settings::{
+    GroupSettings, ListenerSettings, PeerSettings, Probe, RouteAnswer, RouteMatch, RouteSettings,
+    Settings,
+};
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The shipped hooks between scripted peers and strict clients.
 pub(crate) struct Gate {
@@ -20,6 +26,8 @@ pub(crate) struct Gate {
     /// As [`group`] counts them, from 0.
     pub(crate) peers: Vec<Peer>,
     pub(crate) ledger: Ledger,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) metrics: Arc<ProxyMetrics>,
     pub(crate) address: SocketAddr,
 }
 
@@ -35,6 +43,15 @@ pub(crate) fn group(name: &str, numbers: &[u8]) -> GroupSettings {
     let mut group = GroupSettings::new(name, (1..).zip(numbers).map(peer).collect());
     group.health_check.probe = Some(Probe::None);
     group
+}
+
+/// A route of a path to a group by its position.
+pub(crate) fn route(path: &str, group: usize) -> RouteSettings {
+    let matches = RouteMatch {
+        path: path.to_owned(),
+        ..RouteMatch::default()
+    };
+    RouteSettings::new(matches, RouteAnswer::Group(group))
 }
 
 impl Gate {
@@ -55,13 +72,15 @@ impl Gate {
         let gateway = Gateway::new(&settings).unwrap();
         let options = gateway.server_settings(&settings);
         let clock = ClockSource::seeded(1);
-        let server = Server::bind(network.clone(), gateway, clock, &options).unwrap();
-        let address = server.addresses()[0];
+        let server = Server::bind(network.clone(), Arc::clone(&gateway), clock, &options).unwrap();
+        let (metrics, address) = (server.metrics(), server.addresses()[0]);
         tokio::task::spawn_local(server.run_local());
         Self {
             network,
             peers,
             ledger,
+            gateway,
+            metrics,
             address,
         }
     }
@@ -72,6 +91,19 @@ impl Gate {
             groups: vec![group],
             ..Settings::default()
         })
+    }
+
+    /// Groups and routes.
+    pub(crate) fn routed(groups: Vec<GroupSettings>, routes: Vec<RouteSettings>) -> Self {
+        Self::start(Settings {
+            groups,
+            routes,
+            ..Settings::default()
+        })
+    }
+
+    pub(crate) fn group(&self, at: usize) -> Arc<Group> {
+        Arc::clone(&self.gateway.groups()[at])
     }
 
     /// A client on a host of its own.

@@ -14,7 +14,7 @@ mod wire;
 mod world;
 
 pub(crate) use client::{Ask, Client, chunk};
-pub(crate) use gate::{Gate, group};
+pub(crate) use gate::{Gate, group, route};
 pub(crate) use hooks::{Logged, Watch, reply};
 pub(crate) use ledger::Entry;
 pub(crate) use reply::Reply;
@@ -22,5 +22,5 @@ pub(crate) use rng::Rng;
 pub(crate) use runtime::{run, settle};
 pub(crate) use script::{Answer, End, Form, Script, Step};
 pub(crate) use secure::{Authority, Dial};
-pub(crate) use wire::{Broken, Framing};
+pub(crate) use wire::{Broken, Framing, Head};
 pub(crate) use world::{PROXY, Plan, World};

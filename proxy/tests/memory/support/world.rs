@@ -60,7 +60,11 @@ impl Plan {
                 port: 80,
                 path: String::new(),
             };
-            PeerSettings { peer, url }
+            PeerSettings {
+                peer,
+                url,
+                credential: None,
+            }
         });
         let mut group = GroupSettings::new("g", peers.collect());
         group.health_check = HealthCheck {
