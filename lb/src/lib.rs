@@ -17,7 +17,7 @@
 //! | `outcome`, `classify` | what the end of an attempt means |
 //! | `retry`, `backoff`, `budget` | whether, when and at whose cost to try again |
 //! | `hash` | where keys go, for ever |
-//! | `peer`, `strategy`, `time`, `tried` | the words the others share |
+//! | `peer`, `peer_set`, `strategy`, `time`, `tried` | the words the others share |
 //! | `sync` | the atomics and the lock, which shuttle may replace |
 //! | `model` | operation sequences beside a plain account, for property tests and fuzzing |
 //!
@@ -49,6 +49,7 @@ mod health;
 pub mod model;
 mod outcome;
 mod peer;
+mod peer_set;
 mod retry;
 mod select;
 mod strategy;
@@ -69,6 +70,7 @@ pub use hash::hash64;
 pub use health::{HealthPolicy, Probed};
 pub use outcome::{Cause, Failure, Outcome, Received, Sent};
 pub use peer::{Peer, PeerIndex};
+pub use peer_set::PeerSet;
 pub use retry::{Decision, Next, RetryFacts, RetryOn, RetryPolicy, Why};
 pub use strategy::Strategy;
 pub use tier::{FailbackMode, FailbackPolicy};

@@ -8,6 +8,7 @@ use super::Group;
 use crate::breaker::Ticket;
 use crate::classify::Verdict;
 use crate::peer::PeerIndex;
+use crate::peer_set::PeerSet;
 use crate::sync::Ordering;
 use crate::time::Time;
 use crate::tried::Tried;
@@ -21,6 +22,8 @@ pub struct PickRequest<'a> {
     pub pin: Option<PeerIndex>,
     /// The region it wants; none, or one that no peer has: the proxy's own.
     pub region: Option<&'a str>,
+    /// The only peers that can serve it; none: all can. Not even a pin or panic goes past it.
+    pub serves: Option<&'a PeerSet>,
     /// Peers to avoid while there are others.
     pub tried: &'a Tried,
     /// Whether it may run twice. Such requests are preferred as probes.
@@ -64,6 +67,8 @@ pub enum NoPeer {
     },
     /// Every usable peer has as much in flight as it may.
     Busy,
+    /// No peer of the group can serve such a request, usable or not.
+    NoneServes,
     /// Operators or weights keep all out, or only health checks do and a peer was tried already.
     NoneUsable,
     /// The request is pinned to this peer, which cannot serve it.
@@ -79,6 +84,8 @@ pub enum PinLoss {
     Gone,
     /// Its breaker is open.
     Open,
+    /// It cannot serve such a request.
+    Unfit,
     /// Health checks say that it is down.
     Unhealthy,
 }
@@ -146,6 +153,7 @@ impl Default for PickRequest<'_> {
             hash: None,
             pin: None,
             region: None,
+            serves: None,
             tried: &NONE,
             repeatable: false,
             retry_same: false,
@@ -158,12 +166,14 @@ impl fmt::Display for NoPeer {
         match self {
             Self::AllOpen { .. } => f.write_str("the breakers of all peers are open"),
             Self::Busy => f.write_str("all usable peers are full"),
+            Self::NoneServes => f.write_str("no peer can serve such a request"),
             Self::NoneUsable => f.write_str("no peer is usable"),
             Self::PinLost(peer, loss) => {
                 let why = match loss {
                     PinLoss::Disabled => "disabled",
                     PinLoss::Gone => "gone",
                     PinLoss::Open => "behind an open breaker",
+                    PinLoss::Unfit => "unable to serve it",
                     PinLoss::Unhealthy => "unhealthy",
                 };
                 write!(f, "peer {} of this session is {why}", peer.0)

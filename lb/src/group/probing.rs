@@ -87,6 +87,7 @@ impl Search<'_> {
     fn may_probe(&self, peer: u16, ignored: u32) -> bool {
         let slot = self.group.slot(PeerIndex(peer));
         slot.is_some_and(|slot| slot.flags(self.now) & !(COOLING | ignored) == BREAKER)
+            && self.can_serve(PeerIndex(peer))
     }
 
     /// Asks the peer's breaker for a probe's slot.

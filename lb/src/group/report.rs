@@ -1,5 +1,7 @@
 //! What attempts and health checks report.
 
+use std::time::Duration;
+
 use super::Group;
 use super::change::Change;
 use super::slot::UNHEALTHY;
@@ -51,6 +53,14 @@ impl Group {
         let alarmed = now.as_micros() >= self.hot.alarm.load(Ordering::Acquire);
         if turn.is_some() || opened.is_some() || alarmed {
             self.publish(&mut ledger, now, entropy);
+        }
+    }
+
+    /// The peer has too much to do: it gets no new request for so long, unless no other is left.
+    /// That is no verdict, neither of its health nor of its breaker.
+    pub fn shed(&self, peer: PeerIndex, cooldown: Duration, now: Time) {
+        if let Some(slot) = self.slot(peer) {
+            slot.cool(now + cooldown);
         }
     }
 

@@ -5,6 +5,7 @@ use super::change::Change;
 use crate::budget::Charge;
 use crate::hash::mix;
 use crate::peer::PeerIndex;
+use crate::peer_set::PeerSet;
 use crate::retry::{Decision, Judgement, RetryFacts, RetryPolicy, Why, judge};
 use crate::sync::Ordering;
 use crate::time::Time;
@@ -63,9 +64,14 @@ impl Group {
         self.budget.refund();
     }
 
-    /// Whether some peer that was not tried is usable now.
-    pub fn has_other(&self, tried: &Tried, now: Time) -> bool {
-        let mut peers = (0_u16..).zip(&self.slots);
-        peers.any(|(peer, slot)| slot.flags(now) == 0 && !tried.contains(PeerIndex(peer)))
+    /// Whether some peer that was not tried is usable now for requests that those in `serves` can
+    /// serve; none: all can.
+    pub fn has_other(&self, tried: &Tried, serves: Option<&PeerSet>, now: Time) -> bool {
+        let mut peers = (0_u16..).map(PeerIndex).zip(&self.slots);
+        peers.any(|(peer, slot)| {
+            slot.flags(now) == 0
+                && !tried.contains(peer)
+                && serves.is_none_or(|set| set.contains(peer))
+        })
     }
 }

@@ -102,6 +102,9 @@ impl Search<'_> {
         let Some(slot) = self.group.slot(peer) else {
             return lost(PinLoss::Gone);
         };
+        if !self.can_serve(peer) {
+            return lost(PinLoss::Unfit);
+        }
         let flags = slot.flags(self.now);
         if flags & DISABLED != 0 {
             lost(PinLoss::Disabled)
@@ -204,6 +207,7 @@ impl Search<'_> {
             slots: &group.slots,
             now: self.now,
             mask,
+            serves: self.request.serves,
             tried,
             cap: group.policy.max_in_flight,
             ramp,
@@ -254,14 +258,26 @@ impl Search<'_> {
         Some(pick)
     }
 
+    /// Whether the peer can serve the request at all, usable or not.
+    pub(super) fn can_serve(&self, peer: PeerIndex) -> bool {
+        self.request.serves.is_none_or(|set| set.contains(peer))
+    }
+
     fn no_peer(&self) -> NoPeer {
         let flags = |slot: &Slot| slot.flags(self.now);
-        let slots = &self.group.slots;
-        if slots.iter().any(|slot| flags(slot) & OUT == 0) {
+        let peers = (0_u16..).map(PeerIndex).zip(&self.group.slots);
+        let mut slots = peers
+            .filter(|(peer, _)| self.can_serve(*peer))
+            .map(|(_, slot)| slot)
+            .peekable();
+        if slots.peek().is_none() {
+            return NoPeer::NoneServes;
+        }
+        if slots.clone().any(|slot| flags(slot) & OUT == 0) {
             return NoPeer::Busy;
         }
         let kept = |slot: &Slot| flags(slot) & !(COOLING | UNHEALTHY) == BREAKER;
-        if slots.iter().any(kept) {
+        if slots.any(kept) {
             let at = self.group.hot.reopens.load(Ordering::Relaxed);
             let retry_after = Time::from_micros(at).since(self.now).max(SOON);
             return NoPeer::AllOpen { retry_after };

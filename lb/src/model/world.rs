@@ -160,6 +160,7 @@ impl World {
             hash: (wish.kind & 8 != 0).then(|| mix(u64::from(wish.entropy))),
             pin: wish.pin,
             region: REGIONS[usize::from(wish.kind) % 4],
+            serves: None,
             tried: &tried,
             repeatable: wish.kind & 16 != 0,
             retry_same: wish.entropy & 0x80 != 0,

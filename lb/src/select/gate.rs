@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::group::slot::Slot;
 use crate::hash::below;
 use crate::peer::PeerIndex;
+use crate::peer_set::PeerSet;
 use crate::sync::Ordering;
 use crate::time::Time;
 use crate::tried::Tried;
@@ -16,6 +17,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) now: Time,
     /// The flags that keep a peer out.
     pub(crate) mask: u32,
+    /// The only peers that can serve the request; none: all can.
+    pub(crate) serves: Option<&'a PeerSet>,
     /// Peers that are left out.
     pub(crate) tried: &'a Tried,
     /// Requests in flight at which a peer is full; 0 for never.
@@ -33,6 +36,7 @@ impl Gate<'_> {
         slot.flags(self.now) & self.mask == 0
             && (self.cap == 0 || slot.load() < self.cap)
             && (self.tried.is_empty() || !self.tried.contains(PeerIndex(peer)))
+            && self.serves.is_none_or(|set| set.contains(PeerIndex(peer)))
     }
 
     /// Whether it may be taken by this draw: a peer in its slow start takes a part of them.

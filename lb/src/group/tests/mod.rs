@@ -8,6 +8,7 @@ mod pins;
 mod probes;
 mod reload;
 mod retries;
+mod serves;
 mod tiers;
 
 use std::sync::Arc;

@@ -107,7 +107,8 @@ fn requests_earn_retries_and_a_refund_returns_one() {
 #[test]
 fn whether_there_is_another_peer_can_be_asked() {
     let mut world = World::new(&[1, 2]);
-    let other = |world: &World, avoid: &[u16]| world.group.has_other(&tried(avoid), world.now);
+    let other =
+        |world: &World, avoid: &[u16]| world.group.has_other(&tried(avoid), None, world.now);
     assert!(other(&world, &[]));
     assert!(other(&world, &[0]));
     assert!(!other(&world, &[0, 1]));

@@ -56,6 +56,7 @@ impl Bench {
             slots: &self.slots,
             now: self.now,
             mask: u32::MAX,
+            serves: None,
             tried: &self.tried,
             cap: self.cap,
             ramp: self.ramp,
