@@ -49,6 +49,7 @@ fn selection(criterion: &mut Criterion) {
                             hash: Some(mix(&mut entropy)),
                             pin: None,
                             region: None,
+                            serves: None,
                             tried: &tried,
                             repeatable: true,
                             retry_same: false,

@@ -96,6 +96,7 @@ impl fmt::Display for ProxyError {
             Self::Hook(why) => write!(f, "refused: {why}"),
             Self::NoPeer(NoPeer::AllOpen { .. }) => f.write_str("every breaker is open"),
             Self::NoPeer(NoPeer::Busy) => f.write_str("every peer is at its limit"),
+            Self::NoPeer(NoPeer::NoneServes) => f.write_str("no peer serves such a request"),
             Self::NoPeer(NoPeer::NoneUsable) => f.write_str("no usable peer"),
             Self::NoPeer(NoPeer::PinLost(..)) => f.write_str("the pinned peer is lost"),
             Self::Total(_) => f.write_str("the request has run longer than it may"),

@@ -108,6 +108,7 @@ async fn ask<N: Network, H: Hooks>(
         hash: None,
         pin: Some(peer),
         region: None,
+        serves: None,
         tried: &tried,
         repeatable: false,
         retry_same: false,

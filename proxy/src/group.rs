@@ -1,5 +1,6 @@
 //! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
 
+use crate::known::{Known, Serving};
 use crate::metrics::{GroupMetrics, PeerMetrics};
 use crate::settings::{Credential, GroupSettings, GroupTls, PeerUrl, Scheme};
 use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
@@ -19,6 +20,8 @@ pub struct Group {
     pub peers: Box<[Peer]>,
     /// What is counted for the group as a whole.
     pub metrics: GroupMetrics,
+    /// Which peers serve which era of MCP.
+    pub(crate) serving: Serving,
 }
 
 /// One upstream endpoint.
@@ -36,8 +39,8 @@ pub struct Peer {
     pub(crate) tls: Option<Dialer>,
     /// Its place in the connection pools of each thread; unique in the process.
     pub(crate) number: usize,
-    /// It has answered as an MCP server.
-    speaks_mcp: AtomicBool,
+    /// What is known of it as an MCP server.
+    pub known: Arc<Known>,
     /// A request failed on it; the prober looks at once.
     suspect: AtomicBool,
     /// Its last TLS handshake failed, which was said.
@@ -63,8 +66,11 @@ impl Group {
             let credential = peer.credential.as_ref().or(settings.credential.as_ref());
             Peer::new(peer.url.clone(), credential.cloned(), tls.as_deref())
         });
-        let peers = peers.collect::<Result<_, _>>()?;
+        let peers = peers.collect::<Result<Box<[Peer]>, _>>()?;
+        let known = peers.iter().map(|peer| Arc::clone(&peer.known));
+        let serving = Serving::new(known.collect());
         Ok(Arc::new(Self {
+            serving,
             settings,
             lb,
             peers,
@@ -126,22 +132,10 @@ impl Peer {
             credential,
             metrics: PeerMetrics::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            speaks_mcp: AtomicBool::new(false),
+            known: Arc::default(),
             suspect: AtomicBool::new(false),
             tls_failed: AtomicBool::new(false),
         })
-    }
-
-    /// It answered as an MCP server; from now on the default probe is `mcp`.
-    pub fn saw_mcp(&self) {
-        if !self.speaks_mcp() {
-            self.speaks_mcp.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether it has answered as an MCP server.
-    pub fn speaks_mcp(&self) -> bool {
-        self.speaks_mcp.load(Ordering::Relaxed)
     }
 
     /// A TLS handshake with it succeeded.

@@ -11,6 +11,7 @@
 
 use crate::error::{AttemptError, ProxyError};
 use crate::group::Group;
+use crate::mcp::Era;
 use crate::session::{ConnectionInfo, Report, Session};
 pub use crate::upstream::UpstreamHead;
 use bytes::Bytes;
@@ -197,6 +198,8 @@ pub struct Target {
     pub pin: Option<PeerIndex>,
     /// The region it belongs to.
     pub region: Option<String>,
+    /// The era of MCP it speaks: only peers that serve it will do. None: any peer.
+    pub era: Option<Era>,
     /// How many bytes at the beginning of the path a route has matched: they are replaced by the
     /// path of the peer's URL, if that has one. None: the path stays as it is.
     pub prefix: Option<usize>,
@@ -222,6 +225,11 @@ impl Target {
         self.retry.as_deref().unwrap_or(groups)
     }
 
+    /// The only peers it may go to, where not all will do.
+    pub(crate) fn serves(&self) -> Option<&lb::PeerSet> {
+        self.group.only(self.era?)
+    }
+
     /// Any peer of a group.
     pub fn group(group: Arc<Group>) -> Self {
         let timeouts = group.settings.timeouts;
@@ -230,6 +238,7 @@ impl Target {
             hash: None,
             pin: None,
             region: None,
+            era: None,
             prefix: None,
             rewrite: None,
             host: None,

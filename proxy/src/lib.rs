@@ -15,6 +15,7 @@ pub mod guide;
 mod headers;
 pub mod hooks;
 mod hop;
+pub mod known;
 pub mod mcp;
 #[cfg(feature = "memory")]
 pub mod memory;

@@ -236,8 +236,12 @@ pub struct PeerMetrics {
     pub reused: Counter,
     /// Probes that passed.
     pub probes_passed: Counter,
+    /// Probes that were told to come back later.
+    pub probes_busy: Counter,
     /// Probes that failed.
     pub probes_failed: Counter,
+    /// Times it was seen to have started over.
+    pub restarts: Counter,
     /// Times the breaker opened.
     pub breaker_opened: Counter,
 }

@@ -103,7 +103,7 @@ pub fn describe(error: &ProxyError) -> Failed {
             busy("destination_unavailable", *retry_after)
         }
         ProxyError::NoPeer(NoPeer::Busy) => busy("connection_limit_reached", A_SECOND),
-        ProxyError::NoPeer(NoPeer::NoneUsable | NoPeer::PinLost(..)) => {
+        ProxyError::NoPeer(NoPeer::NoneServes | NoPeer::NoneUsable | NoPeer::PinLost(..)) => {
             busy("destination_unavailable", A_SECOND)
         }
         ProxyError::Total(Delivery::NotSent) => late("connection_timeout"),

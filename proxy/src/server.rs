@@ -310,10 +310,10 @@ type Tasks = Vec<tokio::task::JoinHandle<()>>;
 
 impl<N: Network, H: Hooks> Seat<N, H> {
     /// Serves until told to stop. `begin` starts what brings clients, whose tasks end when it is
-    /// told, and returns what goes on until the last request has ended.
+    /// told, and returns the probes, which go on until the last request has ended.
     async fn serve(
         mut self,
-        begin: impl FnOnce(Rc<Thread<N, H>>, Rc<Registry>, &mut Tasks) -> Tasks,
+        begin: impl FnOnce(Rc<Thread<N, H>>, Rc<Registry>, &mut Tasks) -> Vec<prober::Watch>,
     ) -> io::Result<()> {
         let clock = Rc::new(self.clock.clock(self.number));
         let thread = Rc::new(Thread {
@@ -329,7 +329,7 @@ impl<N: Network, H: Hooks> Seat<N, H> {
         let ticking = tokio::task::spawn_local(async move { ticker.run(|| clock.now()).await });
         let looking = tokio::task::spawn_local(look(Rc::clone(&thread), Rc::clone(&registry)));
         let mut coming = Vec::new();
-        let lasting = begin(Rc::clone(&thread), Rc::clone(&registry), &mut coming);
+        let probing = begin(Rc::clone(&thread), Rc::clone(&registry), &mut coming);
         // An error means that nobody can stop us any more: then we serve for ever.
         let told = self
             .stage
@@ -344,7 +344,8 @@ impl<N: Network, H: Hooks> Seat<N, H> {
         }
         drain(self.stage, &thread.shared.limits, &registry).await;
         thread.pools.clear();
-        for task in lasting.into_iter().chain([ticking, looking]) {
+        prober::end(probing).await;
+        for task in [ticking, looking] {
             task.abort();
         }
         Ok(())

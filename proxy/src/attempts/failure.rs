@@ -112,7 +112,8 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             free: self.history.free,
             first_failure: *self.history.first_failure.get_or_insert(now),
             remaining: self.total.map(|total| total.since(now)),
-            other_peers: self.target.pin.is_none() && group.lb.has_other(&self.tried, now),
+            other_peers: self.target.pin.is_none()
+                && group.lb.has_other(&self.tried, self.target.serves(), now),
         };
         // A panic pick is one attempt and no more (lb: panic rules).
         let decision = if pick.is_panic() {

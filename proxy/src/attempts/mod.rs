@@ -139,6 +139,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             hash: self.target.hash,
             pin: self.target.pin,
             region: self.target.region.as_deref(),
+            serves: self.target.serves(),
             tried: &self.tried,
             repeatable: safe && self.transaction.session.upload.is_replayable(),
             retry_same: self.same_peer.is_some(),

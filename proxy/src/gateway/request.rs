@@ -10,8 +10,8 @@ use crate::group::Group;
 use crate::hooks::{Attempt, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
 use crate::mcp::{
-    Detected, Facts, Kind, Message, Method, Principal, Repeat, agree, detect, fault, header, oauth,
-    sealed, token,
+    Detected, Era, Facts, Kind, Message, Method, Principal, Repeat, agree, detect, fault, header,
+    oauth, sealed, token,
 };
 use crate::reply;
 use crate::route::peer_path;
@@ -46,6 +46,10 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     if ctx.mcp.is_some() {
         target.mcp = true;
         target.pin = admit(session, ctx, &group)?;
+        target.era = era(ctx, target.pin);
+        if target.era.is_some() {
+            group.acquainted().await;
+        }
         patience(&mut target, ctx);
     } else {
         target.pin = stream_message(session, ctx, &group)?;
@@ -180,6 +184,13 @@ fn admit(session: &Session, ctx: &mut Ctx, group: &Group) -> Result<Option<PeerI
         (Some(_), None) => Err(faults::refuse(Cause::SessionLost, ctx)),
         (None, _) => Err(faults::refuse(Cause::UnknownSession, ctx)),
     }
+}
+
+/// The era that a peer must serve to be asked (rule 25). The peer of an MCP session has shown that.
+fn era(ctx: &Ctx, pin: Option<PeerIndex>) -> Option<Era> {
+    let facts = &ctx.mcp.as_deref()?.facts;
+    let asks = matches!(facts.kind, Kind::Message | Kind::Stream);
+    (asks && pin.is_none()).then_some(facts.era)
 }
 
 /// A message for a legacy event stream comes to an address of ours.

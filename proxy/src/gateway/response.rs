@@ -44,8 +44,10 @@ pub(super) fn shape(
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
     };
-    if head.status.is_success() {
-        attempt.group.peer(attempt.peer).saw_mcp();
+    if head.status.is_success() && mcp.facts.kind == Kind::Message {
+        attempt
+            .group
+            .saw_mcp(attempt.peer, attempt.session.request.uri.path());
     }
     challenge(head, ctx);
     if let Some(reply) = masked(head, mcp) {

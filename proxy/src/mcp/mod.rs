@@ -5,7 +5,8 @@
 //! - what it may do twice: [`Repeat`], [`Message::repeat`]; whether its head agrees with its
 //!   body: [`agree`]
 //! - who it is from: [`Principal`]; where its MCP session lives: [`sealed`], [`token`]
-//! - what an MCP session is made of: [`initialize`]
+//! - what an MCP session is made of: [`initialize`]; what a server says of itself: [`discovery`]
+//! - the answer in a body: [`answer`]
 //! - what we answer in place of a peer: [`fault`]
 //! - what went by on an event stream: [`sse`], [`endpoint`]
 //! - where requests may come from and whom they are told to ask: [`addressing`], [`oauth`]
@@ -26,6 +27,8 @@ mod version;
 mod wire;
 
 pub mod addressing;
+pub mod answer;
+pub mod discovery;
 pub mod endpoint;
 pub mod fault;
 pub mod header;

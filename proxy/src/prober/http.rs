@@ -1,6 +1,6 @@
 //! The `http` probe.
 
-use super::{Failed, exchange::exchange};
+use super::{Failed, Finding, exchange::exchange};
 use crate::group::Peer;
 use crate::hooks::Hooks;
 use crate::network::Network;
@@ -14,14 +14,14 @@ pub(super) async fn probe<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
     peer: &Peer,
     probe: &HttpProbe,
-) -> Result<(), Failed> {
+) -> Result<Finding, Failed> {
     let request = Request::get(&probe.path)
         .header("user-agent", "backstay-probe")
         .body(Bytes::new())
         .map_err(|error| Failed(error.to_string()))?;
     let status = exchange(thread, peer, request).await?.status().as_u16();
     if (probe.statuses.0..=probe.statuses.1).contains(&status) {
-        Ok(())
+        Ok(Finding::Passed)
     } else {
         Err(Failed(format!("status {status}")))
     }

@@ -13,17 +13,19 @@ use crate::thread::Thread;
 use crate::tls::Wire;
 use crate::upstream::connect;
 use lb::{PeerIndex, Probed};
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Probes every peer of the groups, each in a task of its own, for ever.
+/// Probes every peer of the groups, each in a task of its own, until told to end.
 pub(crate) fn start<N: Network, H: Hooks>(
     thread: &Rc<Thread<N, H>>,
     groups: &[Arc<Group>],
-) -> Vec<JoinHandle<()>> {
-    let mut tasks = Vec::new();
+) -> Vec<Watch> {
+    let mut watches = Vec::new();
     for group in groups {
         if group.settings.health_check.probe == Some(Probe::None) {
             continue;
@@ -33,37 +35,90 @@ pub(crate) fn start<N: Network, H: Hooks>(
                 break;
             };
             let (thread, group) = (Rc::clone(thread), Arc::clone(group));
-            let watching = watch(thread, group, PeerIndex(index));
-            tasks.push(tokio::task::spawn_local(watching));
+            let (leave, left) = oneshot::channel();
+            let watching = watch(thread, group, PeerIndex(index), left);
+            let task = tokio::task::spawn_local(watching);
+            watches.push(Watch { task, leave });
         }
     }
-    tasks
+    watches
+}
+
+/// One peer that is probed. Dropping it ends that, in the background.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    task: JoinHandle<()>,
+    leave: oneshot::Sender<Infallible>,
+}
+
+/// Ends probes, and what they keep on their peers.
+pub(crate) async fn end(watches: Vec<Watch>) {
+    let (tasks, leaves): (Vec<_>, Vec<_>) = watches
+        .into_iter()
+        .map(|watch| (watch.task, watch.leave))
+        .unzip();
+    drop(leaves);
+    for task in tasks {
+        // Each is bounded; one that panicked has ended too.
+        drop(task.await);
+    }
+}
+
+/// Probes one peer until told to leave; then takes leave of it.
+async fn watch<N: Network, H: Hooks>(
+    thread: Rc<Thread<N, H>>,
+    group: Arc<Group>,
+    peer: PeerIndex,
+    left: oneshot::Receiver<Infallible>,
+) {
+    let mut mcp = mcp::ProbeSession::default();
+    tokio::select! {
+        biased;
+        _ = left => {}
+        () = go_on(&thread, &group, peer, &mut mcp) => {}
+    }
+    let probe = mcp::Probe {
+        thread: &thread,
+        group: &group,
+        index: peer,
+    };
+    probe.end(&mut mcp, FAREWELL).await;
 }
 
 /// Probes one peer, for ever.
-async fn watch<N: Network, H: Hooks>(thread: Rc<Thread<N, H>>, group: Arc<Group>, peer: PeerIndex) {
+async fn go_on<N: Network, H: Hooks>(
+    thread: &Rc<Thread<N, H>>,
+    group: &Arc<Group>,
+    peer: PeerIndex,
+    mcp: &mut mcp::ProbeSession,
+) {
     let check = &group.settings.health_check;
-    let mut mcp = mcp::ProbeSession::default();
     let mut last = None;
     // The first probes are spread, so that a fleet that starts at once does not knock at once.
     pause(
-        &thread,
-        &group,
+        thread,
+        group,
         peer,
         spread(check.interval.min(FIRST), thread.clock.entropy()),
     )
     .await;
     loop {
-        let error = probe(&thread, &group, peer, &mut mcp).await.err();
-        let result = if error.is_some() {
-            Probed::Failed
-        } else {
-            Probed::Passed
+        let found = probe(thread, group, peer, mcp).await;
+        let now = thread.clock.now();
+        let result = match &found {
+            Ok(Finding::Busy(cooldown)) => {
+                // Load is neither a success nor a failure: the peer is left alone for a while.
+                group.lb.shed(peer, *cooldown, now);
+                None
+            }
+            Ok(Finding::Passed) => Some(Probed::Passed),
+            Err(_) => Some(Probed::Failed),
         };
         let metrics = &group.peer(peer).metrics;
-        match &error {
-            None => metrics.probes_passed.increment(),
-            Some(error) => {
+        match &found {
+            Ok(Finding::Busy(_)) => metrics.probes_busy.increment(),
+            Ok(Finding::Passed) => metrics.probes_passed.increment(),
+            Err(error) => {
                 metrics.probes_failed.increment();
                 if last != Some(Probed::Failed) {
                     let name = group.peer_name(peer);
@@ -71,28 +126,28 @@ async fn watch<N: Network, H: Hooks>(thread: Rc<Thread<N, H>>, group: Arc<Group>
                 }
             }
         }
-        if last == Some(Probed::Failed) && result == Probed::Passed {
+        if last == Some(Probed::Failed) && result == Some(Probed::Passed) {
             let name = group.peer_name(peer);
             tracing::info!(group = group.name(), peer = name, "health_check_passed");
         }
-        group
-            .lb
-            .probed(peer, result, thread.clock.now(), thread.clock.entropy());
+        if let Some(result) = result {
+            group.lb.probed(peer, result, now, thread.clock.entropy());
+        }
         for change in group.lb.take_changes() {
-            events::report(&group, &change);
-            thread.hooks.on_event(&group, &change);
+            events::report(group, &change);
+            thread.hooks.on_event(group, &change);
         }
         // A verdict about to change is looked at again soon (HAProxy's fastinter).
-        let settled = last == Some(result);
-        last = Some(result);
+        let settled = result.is_none() || last == result;
+        last = result.or(last);
         let interval = if settled {
             check.interval
         } else {
             check.fast_interval
         };
         pause(
-            &thread,
-            &group,
+            thread,
+            group,
             peer,
             jittered(interval, thread.clock.entropy()),
         )
@@ -123,12 +178,12 @@ async fn probe<N: Network, H: Hooks>(
     group: &Group,
     index: PeerIndex,
     session: &mut mcp::ProbeSession,
-) -> Result<(), Failed> {
+) -> Result<Finding, Failed> {
     let check = &group.settings.health_check;
     let peer = group.peer(index);
     let speaks_mcp = match group.settings.protocol {
         Protocol::Mcp => true,
-        Protocol::Auto => peer.speaks_mcp(),
+        Protocol::Auto => peer.known.has_spoken(),
         Protocol::Http => false,
     };
     let kind = match &check.probe {
@@ -139,15 +194,26 @@ async fn probe<N: Network, H: Hooks>(
     let probing = async {
         match kind {
             Probe::Http(probe) => http::probe(thread, peer, probe).await,
-            Probe::Mcp => mcp::probe(thread, peer, session).await,
-            Probe::None => Ok(()),
-            Probe::Tcp => open(thread, peer, check.timeout).await.map(drop),
+            Probe::Mcp => {
+                let probe = mcp::Probe {
+                    thread,
+                    group,
+                    index,
+                };
+                probe.run(session).await
+            }
+            Probe::None => Ok(Finding::Passed),
+            Probe::Tcp => {
+                let opened = open(thread, peer, check.timeout).await;
+                opened.map(|_| Finding::Passed)
+            }
         }
     };
-    match tokio::time::timeout(check.timeout, probing).await {
-        Ok(result) => result,
-        Err(_) => Err(Failed("no answer in time".to_owned())),
+    let found = tokio::time::timeout(check.timeout, probing).await;
+    if *kind == Probe::Mcp {
+        group.asked(index);
     }
+    found.unwrap_or_else(|_| Err(Failed("no answer in time".to_owned())))
 }
 
 /// A connection of the prober's own, counted apart from those of requests.
@@ -177,6 +243,15 @@ async fn secure<N: Network, H: Hooks>(
     shaken.map_err(|error| Failed(format!("{error}: {}", error.reason())))
 }
 
+/// What a probe that was answered found.
+#[derive(Debug)]
+pub(crate) enum Finding {
+    /// The peer has too much to do: for so long.
+    Busy(Duration),
+    /// It works.
+    Passed,
+}
+
 /// Why a probe failed.
 #[derive(Debug)]
 pub(crate) struct Failed(pub(crate) String);
@@ -198,6 +273,8 @@ fn spread(most: Duration, entropy: u64) -> Duration {
     Duration::from_micros(entropy % micros.saturating_add(1))
 }
 
+/// How long it may take to end the probe session of a peer: a shutdown waits for it.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// First probes come within this time: what is down at the start is known soon.
 const FIRST: Duration = Duration::from_millis(200);
 /// How often a pausing prober looks whether a request has failed.

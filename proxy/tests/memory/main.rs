@@ -16,6 +16,8 @@ mod hooks;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod mcp_streams;
 #[cfg(test)]
 mod network;

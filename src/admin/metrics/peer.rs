@@ -76,6 +76,7 @@ fn counted(
         peers().flat_map(|each| {
             let metrics = &each.peer.metrics;
             let results = [
+                ("busy", &metrics.probes_busy),
                 ("failed", &metrics.probes_failed),
                 ("passed", &metrics.probes_passed),
             ];
@@ -86,6 +87,14 @@ fn counted(
         encoder,
         ("backstay_breaker_opened", "How often the breaker opened"),
         peers().map(|each| (each.label(), each.peer.metrics.breaker_opened.get())),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_peer_restarts",
+            "How often the peer was seen to have started over",
+        ),
+        peers().map(|each| (each.label(), each.peer.metrics.restarts.get())),
     )
 }
 

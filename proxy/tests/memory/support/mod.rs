@@ -22,5 +22,5 @@ pub(crate) use rng::Rng;
 pub(crate) use runtime::{run, settle};
 pub(crate) use script::{Answer, End, Form, Script, Step};
 pub(crate) use secure::{Authority, Dial};
-pub(crate) use wire::{Broken, Framing, Head};
+pub(crate) use wire::{Broken, Framing, Head, Wire};
 pub(crate) use world::{PROXY, Plan, World};

@@ -1,0 +1,62 @@
+//! What a group makes of what is known of its peers.
+
+use super::Eras;
+use crate::group::Group;
+use crate::mcp::Era;
+use crate::settings::{Probe, Protocol};
+use lb::{PeerIndex, PeerSet};
+use std::time::Duration;
+
+impl Group {
+    /// The only peers for MCP requests of this era; none: all will do, or none of them would.
+    pub fn only(&self, era: Era) -> Option<&PeerSet> {
+        self.serving.only(era)
+    }
+
+    /// Waits until each peer has said what it speaks, if they are asked at all; once, and a second
+    /// at most.
+    pub(crate) async fn acquainted(&self) {
+        if self.asks_beforehand() {
+            let most = self.settings.health_check.timeout.min(GETTING_ACQUAINTED);
+            self.serving.acquainted(most).await;
+        }
+    }
+
+    /// Whether peers are asked what they speak before a client comes.
+    pub(crate) fn asks_beforehand(&self) -> bool {
+        let mcp = self.settings.protocol == Protocol::Mcp;
+        match &self.settings.health_check.probe {
+            None => mcp,
+            Some(probe) => *probe == Probe::Mcp,
+        }
+    }
+
+    /// A peer was found to speak these.
+    pub(crate) fn learn(&self, peer: PeerIndex, eras: Eras) {
+        self.serving.learn(peer, eras);
+    }
+
+    /// A peer was asked what it speaks, whatever came of it.
+    pub(crate) fn asked(&self, peer: PeerIndex) {
+        self.serving.asked(peer);
+    }
+
+    /// A peer answered as an MCP server at a path: from now on the default probe of the group is
+    /// `mcp`, since its peers are interchangeable.
+    pub(crate) fn saw_mcp(&self, peer: PeerIndex, path: &str) {
+        if self.peer(peer).known.has_spoken() {
+            return;
+        }
+        for peer in &self.peers {
+            peer.known.spoke();
+            if peer.url.path.is_empty() {
+                peer.known.speaks_at(path);
+            }
+            peer.suspect();
+        }
+    }
+}
+
+/// How long the first requests may wait for the first probes. Those come within 200 ms and take a
+/// round trip; a peer that takes longer is tried.
+const GETTING_ACQUAINTED: Duration = Duration::from_secs(1);

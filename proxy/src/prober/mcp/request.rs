@@ -1,0 +1,83 @@
+//! What the prober asks a peer.
+
+use super::Held;
+use crate::group::Peer;
+use crate::mcp::header as mcp_header;
+use crate::prober::Failed;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+
+/// `server/discover`: stateless, and mandatory for modern servers.
+pub(super) fn discover(peer: &Peer) -> Result<Request<Bytes>, Failed> {
+    let mut request = post(peer, DISCOVER)?;
+    let headers = request.headers_mut();
+    let version = HeaderValue::from_static("2026-07-28");
+    headers.insert(&mcp_header::PROTOCOL_VERSION, version);
+    let method = HeaderValue::from_static("server/discover");
+    headers.insert(&mcp_header::METHOD, method);
+    Ok(request)
+}
+
+/// The first request of a probe session.
+pub(super) fn initialize(peer: &Peer) -> Result<Request<Bytes>, Failed> {
+    post(peer, INITIALIZE)
+}
+
+/// The second message of a probe session.
+pub(super) fn initialized(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
+    on_session(post(peer, INITIALIZED), held)
+}
+
+/// Whether the probe session is still there.
+pub(super) fn ping(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
+    on_session(post(peer, PING), held)
+}
+
+/// The end of a probe session.
+pub(super) fn delete(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
+    let request = build(peer, Method::DELETE, Bytes::new());
+    on_session(request, held)
+}
+
+fn on_session(
+    request: Result<Request<Bytes>, Failed>,
+    held: &Held,
+) -> Result<Request<Bytes>, Failed> {
+    let mut request = request?;
+    let headers: &mut HeaderMap = request.headers_mut();
+    headers.insert(&mcp_header::PROTOCOL_VERSION, held.version.clone());
+    if let Some(id) = &held.id {
+        headers.insert(&mcp_header::SESSION_ID, id.clone());
+    }
+    Ok(request)
+}
+
+fn post(peer: &Peer, body: &'static str) -> Result<Request<Bytes>, Failed> {
+    let mut request = build(peer, Method::POST, Bytes::from_static(body.as_bytes()))?;
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(request)
+}
+
+fn build(peer: &Peer, method: Method, body: Bytes) -> Result<Request<Bytes>, Failed> {
+    let path = match (peer.url.path.as_str(), peer.known.path()) {
+        ("", seen) => seen.unwrap_or("/"),
+        (path, _) => path,
+    };
+    // No Origin: servers refuse those they do not know (MCP 2025-11-25 "Security Warning").
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::ACCEPT, "application/json, text/event-stream")
+        .header(header::ACCEPT_ENCODING, "identity")
+        .header(header::USER_AGENT, "backstay-probe")
+        .body(body)
+        .map_err(|error| Failed(error.to_string()))
+}
+
+const DISCOVER: &str = r#"{"jsonrpc":"2.0","id":"backstay-probe","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"backstay-probe","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+/// The newest legacy revision; a server that knows only older ones answers with its own (MCP
+/// 2025-11-25 "Version Negotiation").
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":"backstay-probe","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"backstay-probe","version":"1"}}}"#;
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+const PING: &str = r#"{"jsonrpc":"2.0","id":"backstay-probe","method":"ping"}"#;

@@ -1,0 +1,98 @@
+//! Pools of servers that do not all serve the same era.
+
+use super::{Speaks, World};
+use crate::support::{run, settle};
+use proxy::known::Serves;
+use proxy::mcp::Era;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn what_a_peer_speaks_is_known_from_its_probes() {
+    for (speaks, legacy, modern, versions) in [
+        (Speaks::Legacy, Serves::Yes, Serves::No, "2025-06-18"),
+        (Speaks::Modern, Serves::No, Serves::Yes, "2026-07-28"),
+        (
+            Speaks::Both,
+            Serves::Yes,
+            Serves::Yes,
+            "2025-06-18 2026-07-28",
+        ),
+    ] {
+        run(async {
+            let world = World::new(&[speaks]);
+            settle(SECOND).await;
+            let eras = world.group.peers[0].known.eras();
+            assert_eq!(eras.serves(Era::Legacy), legacy, "{speaks:?}");
+            assert_eq!(eras.serves(Era::Modern), modern, "{speaks:?}");
+            let known: Vec<String> = eras.versions().map(|one| one.to_string()).collect();
+            assert_eq!(known.join(" "), versions, "{speaks:?}");
+        });
+    }
+}
+
+/// The preferred peer serves the other era. The client does not wait: the proxy does.
+#[test]
+fn rule_25_requests_go_to_peers_that_serve_their_era() {
+    for (speaks, modern, method) in [
+        ([Speaks::Modern, Speaks::Legacy], false, "initialize"),
+        ([Speaks::Legacy, Speaks::Modern], true, "tools/list"),
+        ([Speaks::Legacy, Speaks::Modern], true, "server/discover"),
+    ] {
+        run(async {
+            let world = World::new(&speaks);
+            for _ in 0..5 {
+                let reply = if modern {
+                    world.modern(method).await
+                } else {
+                    world.legacy(method).await
+                };
+                let text = reply.text();
+                assert_eq!(reply.status, 200, "{method}: {text}");
+                assert!(text.contains("\"result\""), "{method}: {text}");
+            }
+        });
+    }
+}
+
+#[test]
+fn rule_25_without_a_peer_of_its_era_a_request_gets_the_peers_own_answer() {
+    run(async {
+        let world = World::new(&[Speaks::Legacy]);
+        let reply = world.modern("tools/list").await;
+        assert_eq!(reply.status, 400);
+        assert!(reply.text().contains("-32601"), "{}", reply.text());
+    });
+}
+
+#[test]
+fn rule_25_a_request_does_not_go_to_the_other_era_when_its_own_is_down() {
+    run(async {
+        let world = World::new(&[Speaks::Modern, Speaks::Legacy]);
+        settle(SECOND).await;
+        world.network.kill(std::net::IpAddr::from([10, 0, 0, 1]));
+        for _ in 0..20 {
+            let reply = world.modern("tools/list").await;
+            assert_eq!(reply.status, 503, "{}", reply.text());
+            settle(SECOND).await;
+        }
+        assert_eq!(world.servers[1].count("tools/list"), 0);
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_say_what_it_speaks_is_tried_in_the_end() {
+    run(async {
+        let world = World::new(&[Speaks::Modern, Speaks::Legacy]);
+        world.network.freeze(std::net::IpAddr::from([10, 0, 0, 1]));
+        let began = tokio::time::Instant::now();
+        let reply = world.legacy("ping").await;
+        assert!(
+            reply.status == 200 || reply.status == 400,
+            "{}",
+            reply.text()
+        );
+        assert!(began.elapsed() < 70 * SECOND);
+    });
+}

@@ -1,0 +1,9 @@
+//! Groups of MCP servers: what the proxy learns of them, and what follows from it.
+
+mod eras;
+mod probes;
+mod server;
+mod world;
+
+use server::{Server, Speaks};
+use world::World;
