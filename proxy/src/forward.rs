@@ -13,8 +13,9 @@ use crate::reply;
 use crate::session::{ConnectionInfo, Report, Session};
 use crate::thread::Thread;
 use crate::transaction::Transaction;
-use crate::upload::Upload;
-use http::{HeaderValue, Request, Response, StatusCode, header, request};
+use crate::translate::translate_request;
+use crate::upload::{Upload, UploadWatch};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header, request};
 use hyper::body::Incoming;
 use lb::{Delivery, NoPeer};
 use std::rc::Rc;
@@ -24,12 +25,14 @@ use std::sync::Arc;
 pub(crate) async fn serve<N: Network, H: Hooks>(
     thread: &Rc<Thread<N, H>>,
     connection: &Arc<ConnectionInfo>,
+    watch: &Arc<UploadWatch>,
     request: Request<Incoming>,
 ) -> Response<Body<N, H>> {
-    let (parts, incoming) = request.into_parts();
-    let seen = match check(thread, &parts) {
+    let (mut parts, incoming) = request.into_parts();
+    let version = parts.version;
+    let seen = match check(thread, &mut parts) {
         Ok(seen) => seen,
-        Err(refusal) => return refuse(thread, refusal),
+        Err(refusal) => return refuse(thread, version, refusal),
     };
     let limits = &thread.shared.limits;
     let session = Session {
@@ -37,12 +40,7 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         connection: Arc::clone(connection),
         started: thread.clock.now(),
         limits: Arc::clone(limits),
-        upload: Upload::new(
-            incoming,
-            limits.replay_body,
-            &thread.shared.replay,
-            &connection.upload,
-        ),
+        upload: Upload::new(incoming, limits.replay_body, &thread.shared.replay, watch),
         report: Report::default(),
         clock: Rc::clone(&thread.clock),
         thread: Rc::clone(thread) as Rc<dyn Exchange>,
@@ -62,7 +60,7 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         Ok(committed) => relay(thread, transaction, committed),
         Err(reply) => own(transaction, reply),
     };
-    if unread {
+    if unread && version != Version::HTTP_2 {
         // hyper closes a connection whose request it could not read to its end: a client that is
         // not told sends its next request into a reset (RFC 9112 §9.3, §9.6).
         let close = HeaderValue::from_static("close");
@@ -74,8 +72,11 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
 /// The head is sound, and has not been here before.
 fn check<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
-    parts: &request::Parts,
+    parts: &mut request::Parts,
 ) -> Result<Seen, Refusal> {
+    if parts.version == Version::HTTP_2 {
+        translate_request(parts, &thread.shared.limits)?;
+    }
     let seen = inspect(parts, &thread.shared.limits)?;
     if seen.via && thread.shared.identity.is_in(&parts.headers) {
         return Err(Refusal {
@@ -86,16 +87,21 @@ fn check<N: Network, H: Hooks>(
     Ok(seen)
 }
 
-fn refuse<N: Network, H: Hooks>(thread: &Thread<N, H>, refusal: Refusal) -> Response<Body<N, H>> {
+fn refuse<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    version: Version,
+    refusal: Refusal,
+) -> Response<Body<N, H>> {
     thread.shared.metrics.refused.increment();
     if matches!(refusal.status.as_u16(), 414 | 431) {
         thread.shared.metrics.limits.head.increment();
     }
     let mut reply = reply::plain(refusal.status, "http_request_error", refusal.why);
-    // What follows on a connection whose framing was in doubt is in doubt too.
-    reply
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if version != Version::HTTP_2 {
+        // What follows on a connection whose framing was in doubt is in doubt too.
+        let close = HeaderValue::from_static("close");
+        reply.headers_mut().insert(header::CONNECTION, close);
+    }
     reply.map(Body::Full)
 }
 

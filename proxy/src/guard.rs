@@ -241,6 +241,11 @@ fn is_disguised(name: &str) -> bool {
     is_one_of(folded.as_bytes(), &PROTECTED) || folded.starts_with("x-forwarded-")
 }
 
+/// Whether others rely on a field of this name, written with `_` or `-`.
+pub(crate) fn is_protected(name: &str) -> bool {
+    PROTECTED.contains(&name) || name.starts_with("x-forwarded-") || is_disguised(name)
+}
+
 /// Whether a `Connection` value names fields, none of which may be one that others rely on
 /// (CVE-2022-31813, CVE-2024-45410).
 fn nominates(value: &HeaderValue) -> Result<bool, Refusal> {

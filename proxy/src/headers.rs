@@ -13,6 +13,7 @@ use http::{StatusCode, Version, response};
 pub(crate) struct Identity {
     /// The `received-by` of `Via`: ours alone, so that a loop is recognised.
     name: String,
+    via_20: HeaderValue,
     via_11: HeaderValue,
     via_10: HeaderValue,
 }
@@ -26,6 +27,7 @@ impl Identity {
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 backstay"))
         };
         Self {
+            via_20: value("2.0"),
             via_11: value("1.1"),
             via_10: value("1.0"),
             name,
@@ -42,10 +44,10 @@ impl Identity {
     }
 
     fn via(&self, version: Version) -> &HeaderValue {
-        if version == Version::HTTP_10 {
-            &self.via_10
-        } else {
-            &self.via_11
+        match version {
+            Version::HTTP_2 => &self.via_20,
+            Version::HTTP_10 => &self.via_10,
+            _ => &self.via_11,
         }
     }
 }

@@ -16,6 +16,7 @@ mod headers;
 pub mod hooks;
 mod hop;
 pub mod known;
+mod local;
 pub mod mcp;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -32,6 +33,8 @@ pub mod settings;
 mod thread;
 mod ticker;
 pub mod tls;
+mod trailers;
 mod transaction;
+mod translate;
 mod upload;
 mod upstream;

@@ -171,8 +171,12 @@ pub struct LimitMetrics {
     pub head: Counter,
     /// Bodies that streamed on without a copy for another attempt.
     pub replay: Counter,
-    /// Heads that hyper refused by itself.
+    /// Heads that hyper refused by itself, and HTTP/2 connections that broke its rules.
     pub parse: Counter,
+    /// HTTP/2 connections closed because of too many frames that carry nothing.
+    pub http2_frames: Counter,
+    /// HTTP/2 connections closed because of too many reset streams.
+    pub http2_resets: Counter,
 }
 
 /// What is counted for a group.

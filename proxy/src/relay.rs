@@ -7,6 +7,7 @@ use crate::hooks::{Hooks, Reply, Stop, Transform};
 use crate::network::Network;
 use crate::pace::{BodyKind, COMMENT, Dawdle, Pace, PaceBounds};
 use crate::thread::Thread;
+use crate::trailers;
 use crate::transaction::Transaction;
 use crate::upstream::Connection;
 use bytes::Bytes;
@@ -137,9 +138,12 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
                 // Nothing follows trailers, and hyper's server does not ask again.
-                Err(trailers) => {
+                Err(mut frame) => {
+                    if let Some(trailers) = frame.trailers_mut() {
+                        trailers::strip(trailers);
+                    }
                     let last = self.last_words(cx);
-                    Poll::Ready(Some(last.unwrap_or(Ok(trailers))))
+                    Poll::Ready(Some(last.unwrap_or(Ok(frame))))
                 }
             },
             Some(Err(_)) => self.cut(cx),

@@ -8,7 +8,7 @@ use crate::group::Group;
 use crate::settings::Limits;
 use crate::tls::ClientTls;
 pub use crate::upload::ReadError;
-use crate::upload::{Upload, UploadWatch};
+use crate::upload::Upload;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request};
@@ -34,7 +34,6 @@ pub struct ConnectionInfo {
     pub(crate) client_cert: Option<HeaderValue>,
     /// The client's address as `X-Forwarded-For` has it.
     pub(crate) forwarded_for: HeaderValue,
-    pub(crate) upload: Arc<UploadWatch>,
 }
 
 impl ConnectionInfo {
@@ -44,7 +43,6 @@ impl ConnectionInfo {
         let text = client.ip().to_canonical().to_string();
         let forwarded_for =
             HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        let upload = Arc::default();
         Self {
             client,
             local,
@@ -52,7 +50,6 @@ impl ConnectionInfo {
             tls: None,
             client_cert: None,
             forwarded_for,
-            upload,
         }
     }
 

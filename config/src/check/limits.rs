@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proxy::settings::Limits;
+use proxy::settings::{Http2Limits, Limits};
 
 use super::duration;
 use crate::file;
@@ -27,7 +27,54 @@ pub(super) fn limits(limits: file::Limits, found: &mut Findings) -> Limits {
         ..default
     };
     let checked = times(&limits, checked, found);
-    sizes(&limits, checked, found)
+    let checked = sizes(&limits, checked, found);
+    Limits {
+        http2: http2(&limits.http2.unwrap_or_default(), found),
+        ..checked
+    }
+}
+
+fn http2(bounds: &file::Http2, found: &mut Findings) -> Http2Limits {
+    let default = Http2Limits::default();
+    let path = |key: &str| format!("limits.http2.{key}");
+    let mut window = |key: &str, size, default: u32, least, most| {
+        let size = sized(size, default as usize, (least, most), &path(key), found);
+        u32::try_from(size).unwrap_or(default)
+    };
+    let stream_window = window(
+        "stream_window",
+        bounds.stream_window,
+        default.stream_window,
+        KIB,
+        GIB,
+    );
+    // Below 64 KiB - 1 a connection cannot go (RFC 9113 §6.9.2).
+    let connection_window = window(
+        "connection_window",
+        bounds.connection_window,
+        default.connection_window,
+        64 * KIB,
+        GIB,
+    );
+    let header_list = window(
+        "header_list",
+        bounds.header_list,
+        default.header_list,
+        4 * KIB,
+        MIB,
+    );
+    Http2Limits {
+        idle: duration(bounds.idle, default.idle, SHORTEST, &path("idle"), found),
+        // Never asking is a choice here.
+        ping: bounds.ping.map_or(default.ping, |span| span.0),
+        streams: bounds.streams.unwrap_or(default.streams),
+        stream_window,
+        connection_window,
+        header_list,
+        pending_resets: bounds.pending_resets.unwrap_or(default.pending_resets),
+        local_resets: bounds.local_resets.unwrap_or(default.local_resets),
+        control_frames: bounds.control_frames.unwrap_or(default.control_frames),
+    }
 }
 
 fn times(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits {
@@ -165,6 +212,7 @@ fn shown(bytes: usize) -> String {
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+const GIB: usize = 1024 * MIB;
 
 /// The coarse tick that watches these deadlines.
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -61,8 +61,36 @@ pub(crate) struct Limits {
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]
     pub(crate) trailers: Option<serde_json::Value>,
-    /// Bounds of HTTP/2: idle, header list, streams, windows, resets, pings. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) http2: Option<serde_json::Value>,
+    /// HTTP/2 connections of clients.
+    pub(crate) http2: Option<Http2>,
+}
+
+/// Bounds of HTTP/2 connections of clients.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Http2 {
+    /// A connection without a request. Default: `60s`.
+    pub(crate) idle: Option<Span>,
+    /// Silence after which a client is asked whether it is still there; as long again for its
+    /// answer. `0s`: never. Default: `20s`.
+    pub(crate) ping: Option<Span>,
+    /// Requests at once on one connection. Default: 100.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) streams: Option<u32>,
+    /// What of one request body may wait here to be sent on. Default: `64KiB`.
+    pub(crate) stream_window: Option<Size>,
+    /// What of all request bodies of a connection may wait here. Default: `1MiB`.
+    pub(crate) connection_window: Option<Size>,
+    /// A request head, with 32 bytes more for each field. Default: `16KiB`.
+    pub(crate) header_list: Option<Size>,
+    /// Streams opened and reset before they were looked at. Default: 20.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) pending_resets: Option<usize>,
+    /// Streams that had to be reset because of what the client sent. Default: 128.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(crate) local_resets: Option<usize>,
+    /// PING, SETTINGS, PRIORITY, resets and unknown frames in a minute; 0 for no cap. Default:
+    /// 10000.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub(crate) control_frames: Option<u32>,
 }

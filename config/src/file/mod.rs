@@ -22,7 +22,7 @@ pub(crate) use group::{
 };
 pub(crate) use headers::{Fields, Headers};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Http2, Limits};
 pub(crate) use listener::{Admin, Listener};
 pub(crate) use process::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel};
 pub(crate) use retry::{Backoff, Budget, Condition, Jitter, Retry, Tools, ToolsWord, When};

@@ -8,8 +8,6 @@ pub(super) struct Activity {
     bytes_read: AtomicU64,
     /// `bytes_read` when the last response was whole.
     bytes_at_end: AtomicU64,
-    /// The client's next bytes are waited for.
-    read_waits: AtomicBool,
     /// The client has to read before more can be written.
     write_waits: AtomicBool,
     /// Writes that made progress.
@@ -22,6 +20,12 @@ pub(super) struct Activity {
     shaking: AtomicBool,
     /// The response is an event stream.
     streaming: AtomicBool,
+    /// HTTP/2: frames that carry neither a request nor a body.
+    control_frames: AtomicU32,
+    /// HTTP/2: heads that have come.
+    heads: AtomicU32,
+    /// HTTP/2: a head has begun and not ended.
+    in_head: AtomicBool,
     verdict: AtomicU8,
 }
 
@@ -50,12 +54,9 @@ pub(super) enum Verdict {
 }
 
 impl Activity {
-    pub(super) fn read(&self, bytes: Option<usize>) {
-        self.read_waits.store(bytes.is_none(), Ordering::Relaxed);
-        if let Some(bytes) = bytes {
-            let total = self.bytes_read().wrapping_add(bytes as u64);
-            self.bytes_read.store(total, Ordering::Relaxed);
-        }
+    pub(super) fn read(&self, bytes: usize) {
+        let total = self.bytes_read().wrapping_add(bytes as u64);
+        self.bytes_read.store(total, Ordering::Relaxed);
     }
 
     pub(super) fn wrote(&self, progress: bool) {
@@ -114,7 +115,7 @@ impl Activity {
         self.requests.load(Ordering::Relaxed)
     }
 
-    pub(super) fn bytes_read(&self) -> u64 {
+    fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
@@ -122,12 +123,35 @@ impl Activity {
         self.writes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn read_waits(&self) -> bool {
-        self.read_waits.load(Ordering::Relaxed)
-    }
-
     pub(super) fn write_waits(&self) -> bool {
         self.write_waits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn control_frame(&self) {
+        let frames = self.control_frames().wrapping_add(1);
+        self.control_frames.store(frames, Ordering::Relaxed);
+    }
+
+    pub(super) fn control_frames(&self) -> u32 {
+        self.control_frames.load(Ordering::Relaxed)
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn in_head(&self, in_head: bool) {
+        self.in_head.store(in_head, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_in_head(&self) -> bool {
+        self.in_head.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn head_ended(&self) {
+        self.heads
+            .store(self.heads().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn heads(&self) -> u32 {
+        self.heads.load(Ordering::Relaxed)
     }
 
     /// Decides; a milder verdict than the present one changes nothing.

@@ -3,10 +3,17 @@
 mod accept;
 mod activity;
 mod connection;
+mod frames;
 mod handshake;
+mod http1;
+mod http2;
 mod registry;
+mod respond;
+mod sniff;
+mod streams;
+mod upload_pace;
 mod watched;
 
 pub(crate) use accept::{Admission, Door, Listening, Worker, accept_loop, arrive_loop};
-pub(crate) use connection::HYPER_HEADERS;
+pub(crate) use http1::HYPER_HEADERS;
 pub(crate) use registry::Registry;

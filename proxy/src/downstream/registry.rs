@@ -4,6 +4,8 @@
 //! limits cost a request a few plain stores and no timer.
 
 use super::activity::{Activity, Doing, Verdict};
+use super::streams::Streams;
+use super::upload_pace::UploadPace;
 use crate::metrics::{Counter, LimitMetrics};
 use crate::settings::Limits;
 use crate::upload::UploadWatch;
@@ -24,30 +26,31 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 struct Entry {
     activity: Arc<Activity>,
-    upload: Arc<UploadWatch>,
+    serving: Serving,
     waker: Option<Waker>,
     look: Look,
+}
+
+/// What is served on a connection.
+#[derive(Debug)]
+enum Serving {
+    /// One request at a time, and how fast its body comes.
+    One(Arc<UploadWatch>, UploadPace),
+    /// Many requests at once.
+    Many(Rc<Streams>),
 }
 
 /// What the last look saw.
 #[derive(Clone, Copy, Debug)]
 struct Look {
-    at: Time,
     doing: Doing,
+    /// Requests, or heads, so far.
     requests: u32,
-    bytes_read: u64,
     writes: u32,
     /// Since when it does this.
     since: Time,
-    /// When bytes last moved, either way.
-    moved: Time,
     /// When the client last read: what it sends meanwhile says nothing of that.
     wrote: Time,
-    /// Bytes read since it does this.
-    bytes: u64,
-    /// How long the client's bytes were waited for since it does this. Time in which a slow peer
-    /// held the body up is not the client's.
-    waited: Duration,
 }
 
 impl Registry {
@@ -68,20 +71,15 @@ impl Registry {
         now: Time,
     ) -> Registered {
         let look = Look {
-            at: now,
             doing: activity.doing(),
             requests: 0,
-            bytes_read: 0,
             writes: 0,
             since: now,
-            moved: now,
             wrote: now,
-            bytes: 0,
-            waited: Duration::ZERO,
         };
         let entry = Entry {
             activity: Arc::clone(activity),
-            upload: Arc::clone(upload),
+            serving: Serving::One(Arc::clone(upload), UploadPace::new(now)),
             waker: None,
             look,
         };
@@ -96,6 +94,9 @@ impl Registry {
     pub(crate) fn look(&self, limits: &Limits, metrics: &LimitMetrics, now: Time) {
         self.decide(|entry| {
             let (counter, verdict) = entry.judge(limits, metrics, now)?;
+            if entry.activity.verdict() >= verdict {
+                return None;
+            }
             counter.increment();
             Some(verdict)
         });
@@ -108,7 +109,7 @@ impl Registry {
 
     /// Closes every connection, or all but those that carry an event stream.
     pub(crate) fn close(&self, streams: bool) {
-        self.decide(|entry| (streams || !entry.activity.is_streaming()).then_some(Verdict::Close));
+        self.decide(|entry| (streams || !entry.is_streaming()).then_some(Verdict::Close));
     }
 
     fn decide(&self, mut verdict: impl FnMut(&mut Entry) -> Option<Verdict>) {
@@ -135,79 +136,63 @@ impl Entry {
         now: Time,
     ) -> Option<(&'a Counter, Verdict)> {
         let activity = &self.activity;
-        let look = self.look.next(activity, now);
+        let doing = match &self.serving {
+            Serving::One(..) => (activity.doing(), activity.requests()),
+            Serving::Many(streams) => (streams.doing(activity), activity.heads()),
+        };
+        let look = self.look.next(doing, activity, now);
         self.look = look;
         let over = |since: Time, limit: Duration| !limit.is_zero() && now.since(since) >= limit;
         if activity.write_waits() && over(look.wrote, limits.write_stall) {
             return Some((&metrics.write_stall, Verdict::Close));
         }
-        match look.doing {
-            Doing::Idle if over(look.since, limits.keep_alive) => {
-                Some((&metrics.keep_alive, Verdict::Close))
+        if look.doing == Doing::Handshake && over(look.since, limits.tls_handshake) {
+            return Some((&metrics.tls_handshake, Verdict::Close));
+        }
+        // In all, and not since the last byte: a head that drips ends too.
+        if look.doing == Doing::Head && over(look.since, limits.head_timeout) {
+            return Some((&metrics.head_timeout, Verdict::Close));
+        }
+        let idle = look.doing == Doing::Idle;
+        match &mut self.serving {
+            Serving::One(..) if idle => {
+                over(look.since, limits.keep_alive).then_some((&metrics.keep_alive, Verdict::Close))
             }
-            Doing::Handshake if over(look.since, limits.tls_handshake) => {
-                Some((&metrics.tls_handshake, Verdict::Close))
-            }
-            // In all, and not since the last byte: a head that drips ends too.
-            Doing::Head if over(look.since, limits.head_timeout) => {
-                Some((&metrics.head_timeout, Verdict::Close))
-            }
-            Doing::Serving
-                if self.upload.is_coming()
-                    && !self.upload.is_late()
-                    && self.body_is_late(limits) =>
-            {
+            Serving::One(upload, pace) => pace.is_late(upload, limits, now).then(|| {
                 // Reading it fails, so that the client still gets its 408.
-                self.upload.give_up();
-                Some((&metrics.body_timeout, Verdict::Drain))
+                upload.give_up();
+                (&metrics.body_timeout, Verdict::Drain)
+            }),
+            Serving::Many(_) if idle && over(look.since, limits.http2.idle) => {
+                // First it is told (RFC 9113 §6.8); who does not listen is cut off.
+                let told = over(look.since, limits.http2.idle + GOODBYE);
+                let verdict = if told { Verdict::Close } else { Verdict::Drain };
+                Some((&metrics.keep_alive, verdict))
             }
-            Doing::Idle | Doing::Handshake | Doing::Head | Doing::Serving => None,
+            Serving::Many(streams) => streams.judge(activity, limits, metrics, now),
         }
     }
 
-    /// Whether the body of the request in flight stalls or drips.
-    fn body_is_late(&self, limits: &Limits) -> bool {
-        let look = &self.look;
-        let stalls = !limits.body_idle.is_zero()
-            && self.activity.read_waits()
-            && look.at.since(look.moved) >= limits.body_idle;
-        let least = u128::from(limits.body_min_rate) * look.waited.as_millis() / 1_000;
-        stalls || (look.waited >= BODY_GRACE && u128::from(look.bytes) < least)
+    /// Whether it carries an event stream.
+    fn is_streaming(&self) -> bool {
+        match &self.serving {
+            Serving::One(..) => self.activity.is_streaming(),
+            Serving::Many(streams) => streams.is_streaming(),
+        }
     }
 }
 
 impl Look {
-    fn next(self, activity: &Activity, now: Time) -> Self {
-        let (doing, requests) = (activity.doing(), activity.requests());
-        let (bytes_read, writes) = (activity.bytes_read(), activity.writes());
-        let moved = bytes_read != self.bytes_read || writes != self.writes;
-        let mut next = Self {
-            at: now,
-            bytes_read,
-            writes,
-            ..self
-        };
-        if moved {
-            next.moved = now;
-        }
+    fn next(self, (doing, requests): (Doing, u32), activity: &Activity, now: Time) -> Self {
+        let writes = activity.writes();
+        let mut next = Self { writes, ..self };
         if writes != self.writes || !activity.write_waits() {
             next.wrote = now;
         }
         if (doing, requests) != (self.doing, self.requests) {
-            return Self {
-                doing,
-                requests,
-                since: now,
-                moved: now,
-                // What came since the last look is mostly of what it does now.
-                bytes: bytes_read.wrapping_sub(self.bytes_read),
-                waited: Duration::ZERO,
-                ..next
-            };
-        }
-        next.bytes += bytes_read.wrapping_sub(self.bytes_read);
-        if activity.read_waits() {
-            next.waited += now.since(self.at);
+            next.doing = doing;
+            next.requests = requests;
+            next.since = now;
         }
         next
     }
@@ -221,6 +206,13 @@ pub(super) struct Registered {
 }
 
 impl Registered {
+    /// From now on many requests are served at once.
+    pub(super) fn multiplexes(&self, streams: &Rc<Streams>) {
+        if let Some(entry) = self.registry.entries.borrow_mut().get_mut(self.key) {
+            entry.serving = Serving::Many(Rc::clone(streams));
+        }
+    }
+
     /// Ready when more was decided about the connection than is `known`.
     pub(super) fn poll_verdict(&self, known: Verdict, waker: &Waker) -> Poll<Verdict> {
         let mut entries = self.registry.entries.borrow_mut();
@@ -248,5 +240,5 @@ impl Drop for Registered {
     }
 }
 
-/// How long a body may take whatever its rate: a rate needs something to measure.
-const BODY_GRACE: Duration = Duration::from_secs(10);
+/// How long an idle HTTP/2 client may take to leave once it was told to.
+const GOODBYE: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
-//! A client connection that notes when it last moved; the ticker judges it.
+//! A client connection that notes when it last moved; the registry judges it.
 
 use super::activity::Activity;
+use bytes::{Buf as _, Bytes};
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -15,6 +16,8 @@ pub(super) struct Watched<S> {
     activity: Arc<Activity>,
     /// The next byte begins a TLS handshake, or is a mistake.
     expects_tls: bool,
+    /// What was read to look at it, and is read again.
+    again: Bytes,
 }
 
 impl<S> Watched<S> {
@@ -23,6 +26,7 @@ impl<S> Watched<S> {
             stream,
             activity: Arc::clone(activity),
             expects_tls: false,
+            again: Bytes::new(),
         }
     }
 
@@ -33,6 +37,11 @@ impl<S> Watched<S> {
             expects_tls: true,
             ..self
         }
+    }
+
+    /// Lets what was read be read again.
+    pub(super) fn read_again(&mut self, bytes: Bytes) {
+        self.again = bytes;
     }
 }
 
@@ -60,10 +69,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.again.is_empty() {
+            let some = self.again.len().min(buf.remaining());
+            buf.put_slice(&self.again[..some]);
+            self.again.advance(some);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.activity
-            .read(polled.is_ready().then(|| buf.filled().len() - before));
+        if polled.is_ready() {
+            self.activity.read(buf.filled().len() - before);
+        }
         if self.expects_tls
             && let Some(&first) = buf.filled().get(before)
         {

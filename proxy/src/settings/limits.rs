@@ -38,6 +38,8 @@ pub struct Limits {
     pub replay_total: usize,
     /// Bytes of a request body that is read to learn its JSON-RPC method.
     pub mcp_body: usize,
+    /// Bounds of HTTP/2 connections of clients.
+    pub http2: Http2Limits,
     /// How long requests may run on after a shutdown began.
     pub drain_requests: Duration,
     /// How long streams may run on after a shutdown began.
@@ -63,8 +65,50 @@ impl Default for Limits {
             replay_body: 256 * 1024,
             replay_total: 64 * 1024 * 1024,
             mcp_body: 4 * 1024 * 1024,
+            http2: Http2Limits::default(),
             drain_requests: Duration::from_secs(30),
             drain_streams: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Bounds of HTTP/2 connections of clients.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Http2Limits {
+    /// A connection without a request.
+    pub idle: Duration,
+    /// Silence after which a PING asks whether the client is still there; as long again for its
+    /// answer.
+    pub ping: Duration,
+    /// Requests at once on one connection.
+    pub streams: u32,
+    /// Bytes of one request body that may wait here to be sent on.
+    pub stream_window: u32,
+    /// Bytes of all request bodies of a connection that may wait here.
+    pub connection_window: u32,
+    /// Bytes of a request head, with 32 more for each field (RFC 9113 §6.5.2).
+    pub header_list: u32,
+    /// Streams that a client may open and reset before we have looked at them.
+    pub pending_resets: usize,
+    /// Streams that we may have to reset, because of what a client sends on them.
+    pub local_resets: usize,
+    /// Frames in a minute that carry neither a request nor a body: PING, SETTINGS, PRIORITY,
+    /// `RST_STREAM` and unknown ones. `WINDOW_UPDATE` is free, since reading costs one.
+    pub control_frames: u32,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(60),
+            ping: Duration::from_secs(20),
+            streams: 100,
+            stream_window: 64 * 1024,
+            connection_window: 1024 * 1024,
+            header_list: 16 * 1024,
+            pending_resets: 20,
+            local_resets: 128,
+            control_frames: 10_000,
         }
     }
 }

@@ -20,7 +20,7 @@ pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, PeerSettings, PeerUrl, Probe,
     Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
 };
-pub use limits::Limits;
+pub use limits::{Http2Limits, Limits};
 pub use listener::ListenerSettings;
 pub use route::{FixedResponse, Redirect, RouteAnswer, RouteMatch, RouteSettings};
 pub use session::{SealKey, SessionBinding, SessionSettings};

@@ -40,7 +40,7 @@ impl Upload {
         if incoming.is_end_stream() {
             return Self::EMPTY;
         }
-        watch.coming(true);
+        watch.begin();
         Self(Some(Rc::new(RefCell::new(State {
             source: Source::Client(incoming),
             kept: Vec::new(),

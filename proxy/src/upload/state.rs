@@ -1,13 +1,14 @@
 //! What is known of a body while it comes.
 
 use super::{ReplayTotal, UploadError, UploadWatch};
+use crate::trailers;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 pub(super) struct State {
     pub(super) source: Source,
@@ -61,23 +62,29 @@ impl State {
         let Source::Client(incoming) = &mut self.source else {
             return Poll::Ready(None);
         };
-        let Some(next) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) else {
+        let Poll::Ready(next) = Pin::new(&mut *incoming).poll_frame(cx) else {
+            self.watch.asked(None);
+            return Poll::Pending;
+        };
+        let Some(next) = next else {
             self.end();
             return Poll::Ready(None);
         };
-        let Ok(frame) = next else {
+        let Ok(mut frame) = next else {
             self.failed = Some(Failure::Client);
             return Poll::Ready(Some(Err(UploadError)));
         };
         let last = incoming.is_end_stream();
         if let Some(data) = frame.data_ref() {
+            self.watch.asked(Some(data.len()));
             self.read += data.len() as u64;
             if self.most.is_some_and(|most| self.read > most) {
                 self.failed = Some(Failure::Over);
                 return Poll::Ready(Some(Err(UploadError)));
             }
             self.keep(data);
-        } else if let Some(trailers) = frame.trailers_ref() {
+        } else if let Some(trailers) = frame.trailers_mut() {
+            trailers::strip(trailers);
             self.trailers = Some(trailers.clone());
             // Nothing follows them, and hyper's client does not ask again.
             self.end();
@@ -108,7 +115,7 @@ impl State {
     fn end(&mut self) {
         self.ended = true;
         self.source = Source::Done;
-        self.watch.coming(false);
+        self.watch.end();
     }
 }
 
@@ -116,7 +123,7 @@ impl Drop for State {
     fn drop(&mut self) {
         self.total
             .give(self.kept_bytes + self.kept.len() * size_of::<Bytes>());
-        self.watch.coming(false);
+        self.watch.end();
     }
 }
 

@@ -14,6 +14,8 @@ mod headers;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod mcp;

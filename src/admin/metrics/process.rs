@@ -76,6 +76,8 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         ("descriptors", &limits.descriptors),
         ("head", &limits.head),
         ("head_timeout", &limits.head_timeout),
+        ("http2_frames", &limits.http2_frames),
+        ("http2_resets", &limits.http2_resets),
         ("keep_alive", &limits.keep_alive),
         ("max_body", &limits.max_body),
         ("parse", &limits.parse),

@@ -2,6 +2,7 @@
 
 mod client;
 mod gate;
+pub(crate) mod h2;
 mod hooks;
 mod ledger;
 mod peer;

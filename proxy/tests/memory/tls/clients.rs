@@ -1,5 +1,6 @@
 //! Clients that come by HTTPS: versions, names, tickets, certificates of their own.
 
+use crate::support::h2::H2Client;
 use crate::support::{Ask, Authority, Client, Dial, Plan, World, run};
 use proxy::hooks::Flow;
 use proxy::settings::{ClientAuth, ListenerTls, TlsVersion};
@@ -132,6 +133,24 @@ fn protocols_are_settled_on_if_there_is_a_common_one() {
             }
         });
     }
+}
+
+#[test]
+fn a_client_that_offers_http2_gets_it() {
+    run(async {
+        let authority = Authority::new();
+        let world = world(&authority);
+        let dial = Dial::new(&authority, "a.example").offering(&["http/1.1", "h2"]);
+        let client = dial.connect(&world).await.unwrap();
+        let mut client = H2Client::over(client.wire.stream, &h2::client::Builder::new()).await;
+        for _ in 0..3 {
+            assert!(client.get("/").await.unwrap().is_ok());
+        }
+        let entries = world.ledger.entries();
+        let head = entries[0].head.as_ref().unwrap();
+        assert_eq!(head.get("x-forwarded-proto"), Some("https"));
+        assert!(head.get("via").unwrap().starts_with("2.0 "));
+    });
 }
 
 /// What hooks see of the client of each request: subject, names, fingerprint.

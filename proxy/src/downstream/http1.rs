@@ -1,0 +1,110 @@
+//! One HTTP/1.1 connection of a client.
+
+use super::activity::Activity;
+use super::connection::{Connection, until_told};
+use super::respond::{poll_body, respond};
+use crate::body::{Body, Cut};
+use crate::hooks::Hooks;
+use crate::network::Network;
+use crate::upload::UploadWatch;
+use bytes::Bytes;
+use http::{HeaderValue, Request, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Serves it until it ends, or is told to.
+pub(super) async fn serve<N: Network, H: Hooks>(
+    connection: Connection<N, H>,
+    upload: &Arc<UploadWatch>,
+) {
+    let Connection {
+        thread,
+        stream,
+        client,
+        info,
+        activity,
+        registered,
+    } = connection;
+    let limits = &thread.shared.limits;
+    let service = service_fn(|request: Request<Incoming>| {
+        let last = activity.begin() == limits.requests_per_connection;
+        let end = End(Arc::clone(&activity));
+        let (thread, info) = (&thread, &info);
+        async move {
+            let mut response = respond(thread, info, upload, request).await;
+            if last {
+                thread.shared.metrics.limits.requests.increment();
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            if response.body().is_event_stream() {
+                end.0.streams();
+            }
+            Ok::<_, Infallible>(response.map(|body| Served { body, _end: end }))
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .half_close(client.half_close)
+        // The registry bounds the head; hyper's own timer costs 6 % of a request.
+        .header_read_timeout(None)
+        // hyper refuses anything below 8 KiB.
+        .max_buf_size(limits.head_size.max(8 * 1024));
+    if limits.headers != HYPER_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    let serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let drain = |serving: Pin<&mut http1::Connection<_, _>>| serving.graceful_shutdown();
+    if let Err(error) = until_told(&activity, &registered, serving, drain).await
+        && (error.is_parse() || error.is_parse_too_large())
+    {
+        thread.shared.metrics.limits.parse.increment();
+        tracing::debug!(client = %client.address, %error, "request_refused");
+    }
+}
+
+/// Notes the end of a request, however it ends.
+struct End(Arc<Activity>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// A response body, and the note that it has ended.
+struct Served<N: Network, H: Hooks> {
+    body: Body<N, H>,
+    _end: End,
+}
+
+impl<N: Network, H: Hooks> HttpBody for Served<N, H> {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        poll_body(&mut self.get_mut().body, cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What hyper allows by itself. Told another number it fills a table of that length for every head:
+/// 3,500 instructions a request.
+pub(crate) const HYPER_HEADERS: usize = 100;

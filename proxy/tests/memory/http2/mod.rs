@@ -1,0 +1,7 @@
+//! HTTP/2, to clients and to peers.
+
+mod bounds;
+mod clients;
+mod floods;
+mod heads;
+mod uploads;
