@@ -12,8 +12,8 @@
 //! 6. `check` makes it the checked types, and reports what the schema cannot say.
 //!
 //! Problems never stop the way; only text that is no YAML does. The value of a secret is in no
-//! message. This crate knows nothing of sockets, of time, or of the process but
-//! its environment.
+//! message. This crate knows nothing of sockets, of time (but for what has expired), or of the
+//! process but its environment.
 
 mod check;
 mod environment;

@@ -31,7 +31,7 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Proble
         }
     };
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(&name, text, environment),
+        Ok(text) => parse_in(path.parent(), &name, text, environment),
         Err(error) => {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = before.split(|byte| *byte == b'\n').count();
@@ -56,12 +56,22 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a text; `name` is what messages call it. Never panics, whatever the text.
+/// Reads a text; `name` is what messages call it, and the files that it names are beside it.
+/// Never panics, whatever the text.
 ///
 /// # Errors
 ///
 /// Every problem at once; only what is no YAML at all stops at the first.
 pub fn parse(name: &str, text: &str, environment: &dyn Environment) -> Result<Loaded, Problems> {
+    parse_in(Path::new(name).parent(), name, text, environment)
+}
+
+fn parse_in(
+    folder: Option<&Path>,
+    name: &str,
+    text: &str,
+    environment: &dyn Environment,
+) -> Result<Loaded, Problems> {
     if text.len() > MAX_SIZE {
         let message = "the file is larger than 1 MiB".to_owned();
         return Err(refused(name, Code::Hostile, message, None));
@@ -113,7 +123,10 @@ pub fn parse(name: &str, text: &str, environment: &dyn Environment) -> Result<Lo
         tree => shape.value(tree, schema::get(), "", None),
     };
     let loaded = match value.map(File::deserialize) {
-        Some(Ok(file)) if !found.full() => Some(check::file(file, &mut found)),
+        Some(Ok(file)) if !found.full() => {
+            let folder = folder.unwrap_or_else(|| Path::new(""));
+            Some(check::file(file, folder, &mut found))
+        }
         Some(Err(_)) => {
             // Without the error, which may quote a secret.
             let message = "the schema takes what its types do not: this is a defect of backstay";

@@ -161,6 +161,8 @@ pub enum Code {
     UnknownName,
     /// `E0203`: two values exclude each other.
     Contradiction,
+    /// `E0204`: a file that is named cannot be used.
+    UnusableFile,
     /// `E0301`: right, but this version does not do it yet.
     NotAvailable,
     /// `W0001`: it has no effect.
@@ -187,6 +189,7 @@ impl Code {
             Self::DuplicateName => "E0201",
             Self::UnknownName => "E0202",
             Self::Contradiction => "E0203",
+            Self::UnusableFile => "E0204",
             Self::NotAvailable => "E0301",
             Self::NoEffect => "W0001",
             Self::Doubtful => "W0002",

@@ -77,7 +77,7 @@ pub(crate) fn name_of(url: &PeerUrl) -> String {
     format!("{}:{}", url.host, url.port)
 }
 
-/// Reads `http://HOST[:PORT][/PATH]` (RFC 3986 §3).
+/// Reads `http://HOST[:PORT][/PATH]`, or `https://` (RFC 3986 §3).
 pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
     let Some((scheme, rest)) = text.split_once(':') else {
         return bad(
@@ -85,14 +85,9 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
             "write it as in `http://127.0.0.1:9001/mcp`",
         );
     };
-    let rest = match scheme.to_ascii_lowercase().as_str() {
-        "http" => rest,
-        "https" => {
-            return later(
-                "https:// URLs are not available yet",
-                "use http:// in a trusted network, or terminate TLS beside the peer",
-            );
-        }
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
         "unix" | "http+unix" => {
             return later(
                 "unix: URLs are not available yet",
@@ -100,12 +95,15 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
             );
         }
         _ if !rest.starts_with("//") => {
-            return bad("the URL has no scheme", "begin it with `http://`");
+            return bad(
+                "the URL has no scheme",
+                "begin it with `http://` or `https://`",
+            );
         }
         _ => {
             return bad(
                 "the URL has a scheme that no peer has",
-                "begin it with `http://`",
+                "begin it with `http://` or `https://`",
             );
         }
     };
@@ -128,7 +126,11 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
             "peers get the credentials of each request; delete everything up to the `@`",
         );
     }
-    let (host, port) = split_port(authority)?;
+    let usual = match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    };
+    let (host, port) = split_port(authority, usual)?;
     let host = host.to_ascii_lowercase();
     if let Some(message) = path_problem(path) {
         return bad(message, "write the path as peers see it, percent-encoded");
@@ -139,10 +141,11 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
         host.clone()
     };
     Ok(PeerUrl {
-        scheme: Scheme::Http,
-        authority: match port {
-            80 => bracketed,
-            _ => format!("{bracketed}:{port}"),
+        scheme,
+        authority: if port == usual {
+            bracketed
+        } else {
+            format!("{bracketed}:{port}")
         },
         host,
         port,
@@ -151,7 +154,7 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
 }
 
 /// Host, without brackets, and port of an authority (RFC 3986 §3.2).
-fn split_port(authority: &str) -> Result<(&str, u16), BadUrl> {
+fn split_port(authority: &str, usual: u16) -> Result<(&str, u16), BadUrl> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
@@ -171,7 +174,7 @@ fn split_port(authority: &str) -> Result<(&str, u16), BadUrl> {
         );
     }
     if port.is_empty() {
-        return Ok((host, 80));
+        return Ok((host, usual));
     }
     let digits = port
         .strip_prefix(':')
@@ -293,6 +296,21 @@ mod tests {
     }
 
     #[test]
+    fn https_has_a_port_of_its_own() {
+        for (text, port, authority) in [
+            ("https://a", 443, "a"),
+            ("HTTPS://a:443/x", 443, "a"),
+            ("https://a:80", 80, "a:80"),
+            ("http://a:443", 443, "a:443"),
+        ] {
+            let url = parse(text).unwrap();
+            assert_eq!((url.port, url.authority.as_str()), (port, authority));
+            let secure = text.to_ascii_lowercase().starts_with("https");
+            assert_eq!(url.scheme == Scheme::Https, secure, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_url_of_a_peer_is_refused() {
         for (text, code) in [
             ("", Code::BadValue),
@@ -312,7 +330,6 @@ mod tests {
             ("http://a/%2E%2e/b", Code::BadValue),
             ("http://a/é", Code::BadValue),
             ("http://a#b", Code::BadValue),
-            ("https://a", Code::NotAvailable),
             ("unix:/run/a.sock", Code::NotAvailable),
         ] {
             assert_eq!(parse(text).map_err(|bad| bad.code), Err(code), "{text}");

@@ -136,7 +136,7 @@ impl PeerStatus {
         let left = |until: Time| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
         Self {
             name: view.name.clone(),
-            url: format!("http://{}{}", url.authority, url.path),
+            url: url.to_string(),
             priority: view.priority,
             weight: view.weight,
             region: view.region.clone(),

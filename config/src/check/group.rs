@@ -1,12 +1,13 @@
 //! `groups`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
 use proxy::settings::{GroupSettings, HostPolicy, Protocol, RegionSettings, Timeouts};
 
-use super::{breaker, credentials, duration, headers, health, names, peers, retry};
+use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
@@ -14,11 +15,15 @@ use crate::units::Bound;
 use crate::urls;
 
 /// Every group, at its position in the file.
-pub(super) fn groups(groups: Vec<file::Group>, found: &mut Findings) -> Vec<GroupSettings> {
+pub(super) fn groups(
+    groups: Vec<file::Group>,
+    folder: &Path,
+    found: &mut Findings,
+) -> Vec<GroupSettings> {
     let many = groups.len() > 1;
     let groups = groups.into_iter().enumerate();
     let groups: Vec<GroupSettings> = groups
-        .map(|(i, file)| group(file, &format!("groups[{i}]"), found))
+        .map(|(i, file)| group(file, &format!("groups[{i}]"), folder, found))
         .collect();
     let named = groups.iter().enumerate().map(|(i, group)| {
         let path = format!("groups[{i}].name");
@@ -30,10 +35,11 @@ pub(super) fn groups(groups: Vec<file::Group>, found: &mut Findings) -> Vec<Grou
     groups
 }
 
-fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
+fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> GroupSettings {
     let name = file.name.unwrap_or_else(|| "default".to_owned());
     let name = names::checked(name, "", &format!("{at}.name"), found);
     let peers = peers::peers(file.peers.unwrap_or_default(), at, found);
+    let tls = tls::group(file.tls, &peers, at, folder, found);
     let default = GroupSettings::new(name, peers);
     let (retry, retry_tools) = retry::retry(file.retry.unwrap_or_default(), at, found);
     let (health, health_check) = health::health(file.health_check.unwrap_or_default(), at, found);
@@ -79,6 +85,7 @@ fn group(file: file::Group, at: &str, found: &mut Findings) -> GroupSettings {
             &format!("{at}.sse.keepalive"),
             found,
         ),
+        tls,
         host: file
             .host
             .map_or_else(HostPolicy::default, |text| host(&text, at, found)),

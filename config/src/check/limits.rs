@@ -82,6 +82,7 @@ fn times(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
         duration(span, default, SHORTEST, &format!("limits.{key}"), found)
     };
     Limits {
+        tls_handshake: time("tls_handshake", limits.tls_handshake, default.tls_handshake),
         head_timeout: time("head_timeout", limits.head_timeout, default.head_timeout),
         body_idle: time("body_idle", limits.body_idle, default.body_idle),
         write_stall: time("write_stall", limits.write_stall, default.write_stall),

@@ -1,9 +1,11 @@
 //! `listeners` and `admin`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use proxy::settings::{Cidr, ListenerSettings};
 
+use super::tls;
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::loaded::Admin;
@@ -12,6 +14,7 @@ use crate::urls;
 
 pub(super) fn listeners(
     listeners: Option<Vec<file::Listener>>,
+    folder: &Path,
     found: &mut Findings,
 ) -> Vec<ListenerSettings> {
     let mut settings: Vec<ListenerSettings> = Vec::new();
@@ -43,6 +46,9 @@ pub(super) fn listeners(
         settings.push(ListenerSettings {
             hosts: hosts(listener.hosts, i, found),
             half_close: listener.half_close.unwrap_or_default(),
+            tls: listener
+                .tls
+                .and_then(|tls| tls::listener(tls, &format!("listeners[{i}]"), folder, found)),
             ..ListenerSettings::new(listen)
         });
     }

@@ -16,9 +16,11 @@ mod retry;
 mod route;
 mod routes;
 mod session;
+mod tls;
 
 pub(crate) use dialect::dialect;
 
+use std::path::Path;
 use std::time::Duration;
 
 use proxy::settings::Settings;
@@ -29,11 +31,11 @@ use crate::loaded::Loaded;
 use crate::problem::Code;
 use crate::units::Span;
 
-/// The checked types. Sound only if no error was found by the end.
-pub(crate) fn file(file: File, found: &mut Findings) -> Loaded {
-    let listeners = listeners::listeners(file.listeners, found);
+/// The checked types. Sound only if no error was found by the end. Paths begin at `folder`.
+pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
+    let listeners = listeners::listeners(file.listeners, folder, found);
     let admin = listeners::admin(file.admin, found);
-    let groups = group::groups(file.groups.unwrap_or_default(), found);
+    let groups = group::groups(file.groups.unwrap_or_default(), folder, found);
     let routes = routes::routes(file.routes, &groups, found);
     let settings = Settings {
         threads: file.threads.unwrap_or_default(),

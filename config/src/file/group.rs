@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::health::Absent;
-use super::{Breaker, Credentials, Headers, HealthCheck, Retry};
+use super::{Breaker, Credentials, GroupTls, Headers, HealthCheck, Retry};
 use crate::units::{Bound, Percent, Size, Span};
 
 /// A pool of interchangeable peers and its policy.
@@ -65,10 +65,8 @@ pub(crate) struct Group {
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]
     pub(crate) shared_state: Option<serde_json::Value>,
-    /// TLS towards the peers. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) tls: Option<serde_json::Value>,
+    /// TLS towards the peers whose URL is `https://`.
+    pub(crate) tls: Option<GroupTls>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -105,7 +103,7 @@ pub(crate) struct Peer {
     /// Unique in its group; 1 to 64 of letters, digits, `_`, `-`, `.` and `:`. Consistent hashing
     /// goes by it, so keep it when the address changes. Default: host and port of the URL.
     pub(crate) name: Option<String>,
-    /// Where it is, as in `http://10.0.0.1:9001/mcp`. A path replaces the matched prefix of the
+    /// Where it is, as in `http://10.0.0.1:9001/mcp` or `https://search.example.com/mcp`. A path replaces the matched prefix of the
     /// route; without one (or with `/`) the path of the request is kept.
     #[schemars(required)]
     pub(crate) url: Option<String>,

@@ -15,6 +15,8 @@ pub(crate) struct Limits {
     /// Client connections from one address; 0 for no cap. Default: 0.
     #[schemars(range(min = 0, max = 10_000_000))]
     pub(crate) connections_per_address: Option<usize>,
+    /// Time to the end of a TLS handshake. Default: `10s`.
+    pub(crate) tls_handshake: Option<Span>,
     /// Time for the head of a request, and to the first byte of a new connection. Default: `10s`.
     pub(crate) head_timeout: Option<Span>,
     /// Silence in the middle of a request body. Default: `30s`.
@@ -49,10 +51,6 @@ pub(crate) struct Limits {
     pub(crate) drain_requests: Option<Span>,
     /// How long streams may run on after a shutdown began. Default: `5m`.
     pub(crate) drain_streams: Option<Span>,
-    /// Time for a TLS handshake. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) tls_handshake: Option<serde_json::Value>,
     /// Bytes of chunk extensions in a body. Not available yet.
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]

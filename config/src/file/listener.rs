@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ListenerTls;
+
 /// One listening address.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -17,10 +19,8 @@ pub(crate) struct Listener {
     /// Serve clients that close their sending half after the request; a client that left is then
     /// noticed late. Default: false.
     pub(crate) half_close: Option<bool>,
-    /// HTTPS: `{certs: [{cert: FILE, key: FILE}]}`. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) tls: Option<serde_json::Value>,
+    /// HTTPS. Without it clients speak cleartext.
+    pub(crate) tls: Option<ListenerTls>,
 }
 
 /// The admin listener.

@@ -15,6 +15,7 @@ mod process;
 mod retry;
 mod route;
 mod session;
+mod tls;
 
 pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
 pub(crate) use group::{
@@ -28,6 +29,7 @@ pub(crate) use process::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel};
 pub(crate) use retry::{Backoff, Budget, Condition, Jitter, Retry, Tools, ToolsWord, When};
 pub(crate) use route::{Match, Redirect, Respond, Rewrite, Route, RouteRetry};
 pub(crate) use session::Session;
+pub(crate) use tls::{Alpn, ClientAuth, GroupTls, ListenerTls, TlsVersion};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

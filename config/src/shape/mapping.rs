@@ -144,11 +144,13 @@ impl Shape<'_> {
                 "" => finding,
                 _ => finding.label(format!("`{key}` is missing here")),
             };
-            self.found
-                .add(match EXAMPLES.iter().find(|(name, _)| *name == key) {
-                    Some((_, example)) => finding.help(format!("for example `{example}`")),
-                    None => finding,
-                });
+            let at = format!(".{}", join(path, key));
+            let mut examples = EXAMPLES.iter();
+            let example = examples.find(|(name, _)| at.ends_with(&format!(".{name}")));
+            self.found.add(match example {
+                Some((_, example)) => finding.help(format!("for example `{example}`")),
+                None => finding,
+            });
         }
     }
 }
@@ -175,15 +177,15 @@ pub(super) fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// What to write for a key that must be there.
+/// What to write for a key that must be there, by the end of its path.
 const EXAMPLES: &[(&str, &str)] = &[
     ("group", "group: search"),
     (
         "groups",
         "groups: [{peers: [{url: http://127.0.0.1:9001}]}]",
     ),
+    ("hash.key", "key: header:x-tenant"),
     ("id", "id: 2026-01"),
-    ("key", "key: header:x-tenant"),
     ("listen", "listen: 127.0.0.1:8080"),
     ("peers", "peers: [{url: http://127.0.0.1:9001}]"),
     ("secret", "secret: \"${SEAL_SECRET}\""),

@@ -15,7 +15,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
 /// What a handshake needs to know.
@@ -87,11 +88,28 @@ where
         .and_then(|error| error.downcast_ref::<NotTls>());
     if mistaken.is_some_and(|mistaken| mistaken.first.is_ascii_uppercase()) {
         // It begins like a method. The client may be gone; then nobody needs the answer.
-        drop(stream.write_all(PLAIN).await);
-        drop(stream.shutdown().await);
+        drop(tokio::time::timeout(LINGER, explain(&mut stream)).await);
     }
     Err(error)
 }
+
+/// Answers in cleartext, and reads on for a while: a close with bytes unread is a reset, which may
+/// overtake the answer (RFC 9112 §9.6).
+async fn explain<S>(stream: &mut Watched<S>) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(PLAIN).await?;
+    stream.shutdown().await?;
+    let mut rest = stream.take(LARGEST);
+    tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
+    Ok(())
+}
+
+/// How long a client may take to read what it did wrong.
+const LINGER: Duration = Duration::from_secs(1);
+/// Nor is more of its request read than this.
+const LARGEST: u64 = 64 * 1024;
 
 /// To a client that speaks cleartext HTTP on a port for HTTPS; what nginx has 497 for.
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\

@@ -129,6 +129,16 @@ pub struct PeerUrl {
     pub path: String,
 }
 
+impl std::fmt::Display for PeerUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}{}", self.authority, self.path)
+    }
+}
+
 /// Whether a peer speaks TLS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scheme {

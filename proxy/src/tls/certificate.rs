@@ -3,7 +3,7 @@
 use super::flaw::{Flaw, Place};
 use super::pem::KeyPair;
 use super::provider::provider;
-use super::x509::Facts;
+use super::x509::{Facts, date};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use std::sync::Arc;
@@ -22,6 +22,16 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The day from which on it is valid, as in `2026-11-21` (UTC).
+    pub fn begins_on(&self) -> String {
+        date(self.not_before)
+    }
+
+    /// The day on which it expires, as in `2026-11-21` (UTC).
+    pub fn expires_on(&self) -> String {
+        date(self.not_after)
+    }
+
     /// Reads a pair, and sees that its parts belong together.
     pub(super) fn load(pair: &KeyPair, number: usize) -> Result<(Self, Arc<CertifiedKey>), Flaw> {
         let (cert, key) = (Place::Cert(number), Place::Key(number));

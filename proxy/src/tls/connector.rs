@@ -13,7 +13,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use rustls_platform_verifier::Verifier;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
@@ -73,6 +73,11 @@ impl Connector {
         }))
     }
 
+    /// Every file that its settings name, for those who watch them.
+    pub fn files(&self) -> Vec<std::path::PathBuf> {
+        self.settings.files()
+    }
+
     /// What a peer at `host`, a name or an address, is connected to with. Its certificate must be
     /// for the name that the settings give, else for `host`.
     ///
@@ -127,16 +132,29 @@ fn verifier(settings: &GroupTls) -> Result<Arc<dyn ServerCertVerifier>, Flaw> {
         return Ok(Arc::new(Unverified(provider())));
     }
     let Some(ca) = &settings.ca else {
-        let system = Verifier::new(provider()).map_err(|_| {
-            let why = "this system has no certificate authorities to verify peers by";
-            Flaw::new(Place::Ca, why)
-        })?;
-        return Ok(Arc::new(system));
+        return Ok(system()?);
     };
     let roots = ca.roots(Place::Ca)?;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
         .build()
         .map_err(|_| unusable(ca))?;
+    Ok(verifier)
+}
+
+/// The authorities of the system: read once for all groups that are there at a time, since they
+/// take some 200 KiB.
+fn system() -> Result<Arc<Verifier>, Flaw> {
+    static SHARED: Mutex<Weak<Verifier>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(verifier) = shared.upgrade() {
+        return Ok(verifier);
+    }
+    let verifier = Verifier::new(provider()).map_err(|_| {
+        let why = "this system has no certificate authorities to verify peers by";
+        Flaw::new(Place::Ca, why)
+    })?;
+    let verifier = Arc::new(verifier);
+    *shared = Arc::downgrade(&verifier);
     Ok(verifier)
 }
 

@@ -85,6 +85,10 @@ impl Pem {
             Self::Text(text) => return Ok(text.as_bytes().to_vec()),
         };
         let read = || {
+            // Opening a pipe would wait for its other end.
+            if !std::fs::metadata(path)?.is_file() {
+                return Err(io::Error::from(io::ErrorKind::InvalidInput));
+            }
             let mut bytes = Vec::new();
             let file = std::fs::File::open(path)?;
             file.take(LARGEST + 1).read_to_end(&mut bytes)?;
@@ -98,8 +102,12 @@ impl Pem {
             }
             Ok(bytes) => Ok(bytes),
             Err(error) => {
-                let error: io::Error = error;
-                let why = format!("`{name}` cannot be read: {}", error.kind());
+                let error = match error.kind() {
+                    io::ErrorKind::InvalidInput => "it is not a file".to_owned(),
+                    io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                    other => other.to_string(),
+                };
+                let why = format!("`{name}` cannot be read: {error}");
                 Err(Flaw::new(place, why))
             }
         }

@@ -192,6 +192,24 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468
 }
 
+/// The day of a second since 1970: the way back from [`days`].
+pub(super) fn date(seconds: i64) -> String {
+    let days = seconds.div_euclid(86_400) + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = (year + era * 400, month + 3);
+    let (year, month) = if month > 12 {
+        (year + 1, month - 12)
+    } else {
+        (year, month)
+    };
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -259,6 +277,22 @@ mod tests {
         assert_eq!(facts.names, names);
         assert_eq!(facts.not_before, 946_598_400);
         assert_eq!(facts.not_after, 3_981_312_000);
+    }
+
+    #[test]
+    fn a_date_and_its_second_are_the_same_day() {
+        for (year, month, day, expected) in [
+            (1970, 1, 1, "1970-01-01"),
+            (1999, 12, 31, "1999-12-31"),
+            (2000, 2, 29, "2000-02-29"),
+            (2000, 3, 1, "2000-03-01"),
+            (2100, 3, 1, "2100-03-01"),
+            (9999, 12, 31, "9999-12-31"),
+        ] {
+            let second = days(year, month, day) * 86_400;
+            assert_eq!(date(second), expected);
+            assert_eq!(date(second + 86_399), expected);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ fn folder() -> PathBuf {
 
 /// The example on free ports, its peers ours.
 fn prepared(text: &str, log: &Path) -> (String, Vec<Upstream>) {
+    let certificates = super::secure::certificates();
     let mut upstreams = BTreeMap::new();
     let mut prepared = String::new();
     for line in text.lines() {
@@ -23,15 +24,25 @@ fn prepared(text: &str, log: &Path) -> (String, Vec<Upstream>) {
             let host = after.split(':').next().unwrap();
             line = format!("{before}listen: {}:0", host.replace("0.0.0.0", "127.0.0.1"));
         }
-        if let Some((before, after)) = line.split_once("url: http://") {
+        // The file goes elsewhere, the certificates stay.
+        line = line.replace(": tls/", &format!(": {}/", certificates.display()));
+        let scheme = if line.contains("url: https://") {
+            "https"
+        } else {
+            "http"
+        };
+        if let Some((before, after)) = line.split_once(&format!("url: {scheme}://")) {
             let end = after
                 .find(|c: char| !matches!(c, '0'..='9' | '.' | ':'))
                 .unwrap_or(after.len());
             let (authority, rest) = after.split_at(end);
             let upstream = upstreams
                 .entry(authority.to_owned())
-                .or_insert_with(Upstream::start);
-            line = format!("{before}url: http://{}{rest}", upstream.address);
+                .or_insert_with(|| match scheme {
+                    "https" => Upstream::secure(super::secure::server()),
+                    _ => Upstream::start(),
+                });
+            line = format!("{before}url: {scheme}://{}{rest}", upstream.address);
         }
         if line.trim_start().starts_with("file: ") {
             line = format!("  file: {}", log.display());
@@ -43,7 +54,7 @@ fn prepared(text: &str, log: &Path) -> (String, Vec<Upstream>) {
 }
 
 /// A call that every example has a route for: MCP of the modern era.
-fn call(program: &mut Program, path: &str, host: &str) -> String {
+fn call(program: &mut Program, secure: bool, path: &str, host: &str) -> String {
     let body = serde_json::json!({
         "jsonrpc": "2.0",
         "id": 1,
@@ -63,7 +74,12 @@ fn call(program: &mut Program, path: &str, host: &str) -> String {
          Accept: application/json, text/event-stream\r\n\
          MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: find\r\n"
     );
-    send(program.address(), "POST", path, &headers, &body.to_string()).unwrap()
+    let (address, body) = (program.address(), body.to_string());
+    if secure {
+        let client = super::secure::client();
+        return super::secure::send(address, &client, ("POST", path), &headers, &body);
+    }
+    send(address, "POST", path, &headers, &body).unwrap()
 }
 
 #[test]
@@ -71,6 +87,10 @@ fn every_example_serves_a_request_and_drains() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
+        // Certificates have a folder.
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let logs = tempfile::tempdir().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -81,7 +101,12 @@ fn every_example_serves_a_request_and_drains() {
             "full.yaml" => ("/mcp?kind=image", "tools.example.com"),
             _ => ("/mcp", "127.0.0.1"),
         };
-        let answer = call(&mut program, path, host);
+        let answer = call(
+            &mut program,
+            text.contains("    tls:\n      certs:"),
+            path,
+            host,
+        );
         assert!(answer.starts_with("HTTP/1.1 200 "), "{name}: {answer}");
         assert!(answer.contains(MARK), "{name}: {answer}");
         program.signal(Signal::TERM);

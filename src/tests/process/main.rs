@@ -17,6 +17,8 @@ mod examples;
 mod logs;
 mod program;
 mod request;
+mod secure;
 mod shutdown;
 mod status;
+mod tls;
 mod upstream;

@@ -1,11 +1,12 @@
 //! A server to stand behind the proxy: it answers whatever it is asked, as HTTP or as JSON-RPC, and
 //! says what it saw of the request.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// What every answer holds.
@@ -22,6 +23,15 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Starts a server.
     pub(crate) fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// Starts a server that speaks TLS.
+    pub(crate) fn secure(config: Arc<ServerConfig>) -> Self {
+        Self::with(Some(config))
+    }
+
+    fn with(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, held) = channel();
@@ -29,8 +39,17 @@ impl Upstream {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let holding = Arc::clone(&holding);
+                let tls = tls.clone();
                 // A client that breaks off is no news.
-                std::thread::spawn(move || drop(serve(&stream, &holding)));
+                std::thread::spawn(move || {
+                    drop(match tls {
+                        None => serve(stream, &holding),
+                        Some(tls) => {
+                            let session = ServerConnection::new(tls).unwrap();
+                            serve(StreamOwned::new(session, stream), &holding)
+                        }
+                    });
+                });
             }
         });
         Self { address, held }
@@ -56,7 +75,7 @@ pub(crate) fn nobody() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-fn serve(stream: &TcpStream, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<()> {
+fn serve<S: Read + Write>(stream: S, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut request = String::new();
@@ -90,7 +109,7 @@ fn serve(stream: &TcpStream, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<
         });
         let answer = answer.to_string();
         write!(
-            &*stream,
+            reader.get_mut(),
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
             answer.len(),
         )?;

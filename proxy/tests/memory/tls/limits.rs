@@ -1,6 +1,8 @@
 //! Clients that do not shake hands.
 
-use crate::support::{Ask, Authority, Broken, Client, Dial, Plan, World, run, settle};
+use crate::support::{
+    Answer, Ask, Authority, Broken, Client, Dial, Plan, Script, World, run, settle,
+};
 use proxy::settings::ListenerTls;
 use proxy::tls::Terminator;
 use std::time::Duration;
@@ -66,6 +68,30 @@ fn the_time_for_the_head_begins_after_the_handshake() {
 }
 
 #[test]
+fn a_client_that_does_not_read_is_closed_with_what_tls_still_holds() {
+    run(async {
+        let authority = Authority::new();
+        let mut plan = Plan::new(1);
+        let tls = ListenerTls::new(vec![authority.issue(&["a.example"])]);
+        plan.listener.tls = Some(Terminator::new(tls).unwrap());
+        let world = plan.start();
+        // More than the sockets hold, less than the sockets and TLS do.
+        let body = vec![b'x'; 100_000];
+        world.peers[0].next(Script::answer(Answer::new(200, body)));
+        let mut client = Dial::new(&authority, "a.example")
+            .connect(&world)
+            .await
+            .unwrap();
+        client.send(&Ask::get("/stuck").bytes()).await;
+        settle(29 * SECOND).await;
+        assert_eq!(world.metrics.connections_active.get(), 1);
+        settle(3 * SECOND).await;
+        assert_eq!(world.metrics.connections_active.get(), 0);
+        assert_eq!(world.metrics.limits.write_stall.get(), 1);
+    });
+}
+
+#[test]
 fn cleartext_on_a_port_for_https_is_told_so() {
     run(async {
         let world = world();
@@ -75,7 +101,9 @@ fn cleartext_on_a_port_for_https_is_told_so() {
         assert!(reply.text().contains("HTTPS"), "{}", reply.text());
         assert_eq!(reply.proxy_error(), Some("http_request_error"));
         assert!(client.is_closed().await);
+        settle(2 * SECOND).await;
         assert_eq!(world.metrics.tls.failed.get(), 1);
+        assert_eq!(world.metrics.connections_active.get(), 0);
         // Other garbage is not worth an answer.
         let mut client = Client::new(&world).await;
         client.send(&[0, 1, 2]).await;
