@@ -41,6 +41,8 @@ pub struct Peer {
     pub(crate) number: usize,
     /// What is known of it as an MCP server.
     pub known: Arc<Known>,
+    /// Leave to make an MCP session anew here, so that not all of a lost peer's come at once.
+    pub(crate) migrations: tokio::sync::Semaphore,
     /// A request failed on it; the prober looks at once.
     suspect: AtomicBool,
     /// Its last TLS handshake failed, which was said.
@@ -133,6 +135,7 @@ impl Peer {
             metrics: PeerMetrics::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             known: Arc::default(),
+            migrations: tokio::sync::Semaphore::new(MIGRATIONS),
             suspect: AtomicBool::new(false),
             tls_failed: AtomicBool::new(false),
         })
@@ -163,6 +166,9 @@ fn connector(settings: &GroupSettings) -> Result<Option<Arc<Connector>>, Flaws> 
         None => Ok(None),
     }
 }
+
+/// MCP sessions made anew at one peer at the same time, at most (rule 8).
+const MIGRATIONS: usize = 32;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 

@@ -197,8 +197,23 @@ pub struct GroupMetrics {
     /// MCP session ids that would have been too long with what a replay needs: it stays in memory
     /// only, or is lost.
     pub replay_dropped: Counter,
+    /// MCP sessions that moved, or could not.
+    pub migrations: MigrationMetrics,
     /// Requests in flight now.
     pub active: Gauge,
+}
+
+/// MCP sessions that lost their peer.
+#[derive(Debug, Default)]
+pub struct MigrationMetrics {
+    /// Moved to another peer, or made anew on their own.
+    pub moved: Counter,
+    /// Could not be moved.
+    pub failed: Counter,
+    /// Messages of clients that belonged to a server that is gone: taken and dropped.
+    pub dropped: Counter,
+    /// From the loss to the new place.
+    pub duration: Durations,
 }
 
 /// Attempts after the first.

@@ -11,7 +11,7 @@ pub use crate::upload::ReadError;
 use crate::upload::Upload;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, header};
 use lb::{PeerIndex, Time};
 use std::fmt;
 use std::net::SocketAddr;
@@ -142,6 +142,13 @@ impl Session {
     /// case it can still be sent, once.
     pub async fn read_body(&self, limit: usize) -> Result<Bytes, ReadError> {
         self.upload.read_whole(limit).await
+    }
+
+    /// Sends another body in place of the client's, which must have been read whole.
+    pub fn replace_body(&mut self, body: Bytes) {
+        let length = HeaderValue::from(body.len());
+        self.request.headers.insert(header::CONTENT_LENGTH, length);
+        self.upload = Upload::full(body);
     }
 
     /// Its body, if an attempt has read all of it and it was kept.

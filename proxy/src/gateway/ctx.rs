@@ -1,8 +1,9 @@
 //! What the gateway keeps per request.
 
 use super::Snapshot;
+use super::continuity::{Key, Place, Track};
 use crate::group::Group;
-use crate::hooks::Reply;
+use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
 use crate::mcp::{Asked, Facts, Kind, Message, Principal};
 use crate::settings::{HeaderEdits, RouteSettings};
@@ -43,6 +44,16 @@ pub(super) struct Mcp {
     pub(super) facts: Facts,
     pub(super) principal: Option<Principal>,
     pub(super) session: Option<Opened>,
+    /// Where the MCP session lives now.
+    pub(super) place: Option<Place>,
+    /// Where the request went, for another way there.
+    pub(super) target: Option<Target>,
+    /// How far its event stream has come.
+    pub(super) track: Track,
+    /// The answer of a peer that would not take the MCP session with this credential.
+    pub(super) denied: Option<Reply>,
+    /// Its peer did not know the MCP session, and another place was asked for.
+    pub(super) unknown: bool,
     /// Its body, if it was read.
     pub(super) body: Option<Bytes>,
     /// Whether it may run twice by its body, once that was checked against its head.
@@ -85,9 +96,25 @@ impl Mcp {
             facts,
             principal: None,
             session: None,
+            place: None,
+            target: None,
+            track: Track::default(),
+            denied: None,
+            unknown: false,
             body: None,
             safe: None,
         }
+    }
+
+    /// What its MCP session is known by in this process, if it has one.
+    pub(super) fn key(&self, group: &Group) -> Option<Key> {
+        let payload = &self.session.as_ref()?.payload;
+        Some(Key::of(group.name(), &payload.peer, &payload.upstream))
+    }
+
+    /// The upstream session behind its MCP session: 1 is the first.
+    pub(super) fn generation(&self) -> u32 {
+        self.place.as_ref().map_or(1, |place| place.generation)
     }
 
     /// Whom an answer of ours is for.

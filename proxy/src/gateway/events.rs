@@ -1,46 +1,11 @@
-//! What is changed in the event streams of MCP peers.
+//! What is changed in the event streams of HTTP+SSE (MCP 2024-11-05).
 
 use crate::hooks::Transform;
 use crate::mcp::endpoint::{self, EndpointStage, Step};
-use crate::mcp::fault::{Cause, Delivery, Fault};
-use crate::mcp::sse::{End, Scanner};
-use crate::mcp::{Era, Principal, token};
+use crate::mcp::{Principal, token};
 use bytes::{Bytes, BytesMut};
 use std::fmt;
 use std::sync::Arc;
-
-/// Sees to it that an answer that comes as events does not end without its response (rule 13).
-#[derive(Debug)]
-pub(super) struct Answering {
-    pub(super) scanner: Scanner,
-    pub(super) era: Era,
-}
-
-impl Answering {
-    fn last_words(&self, end: End) -> Option<Bytes> {
-        let fault = Fault {
-            cause: Cause::PeerLost,
-            delivery: Delivery::Unknown,
-            retry_after: None,
-        };
-        self.scanner.last_words(self.era, end, &fault)
-    }
-}
-
-impl Transform for Answering {
-    fn data(&mut self, piece: Bytes) -> Bytes {
-        self.scanner.scan(&piece);
-        piece
-    }
-
-    fn end(&mut self) -> Option<Bytes> {
-        self.last_words(End::Clean)
-    }
-
-    fn cut(&mut self) -> Option<Bytes> {
-        self.last_words(End::Broken)
-    }
-}
 
 /// Puts an address of ours into the first event of a legacy stream (HTTP+SSE, 2024-11-05).
 pub(super) struct Endpoint {

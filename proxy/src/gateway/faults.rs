@@ -1,5 +1,6 @@
 //! What clients are told when no peer answers, in a form that none of them dies of.
 
+use super::continuity::Bindings;
 use super::ctx::Ctx;
 use crate::error::ProxyError;
 use crate::hooks::Reply;
@@ -11,15 +12,30 @@ use lb::NoPeer;
 use std::time::Duration;
 
 /// The answer to a request that no peer answered.
-pub(super) async fn failure(session: &mut Session, error: &ProxyError, ctx: &mut Ctx) -> Reply {
+pub(super) async fn failure(
+    bindings: &Bindings,
+    session: &mut Session,
+    error: &ProxyError,
+    ctx: &mut Ctx,
+) -> Reply {
     let Some(mcp) = &mut ctx.mcp else {
         return reply::failure(session, error);
     };
+    if let Some(denied) = mcp.denied.take() {
+        // Rule 9: a peer's refusal of the credential answers the request that came with it.
+        return denied;
+    }
     if mcp.body.is_none() && mcp.facts.kind == Kind::Message {
         // The id of the request is in its body, which may not have been read yet.
         mcp.body = session.read_body(session.limits.replay_body).await.ok();
     }
     let mut fault = fault(error);
+    if mcp.facts.kind == Kind::End
+        && let Some(key) = ctx.group.as_deref().and_then(|group| mcp.key(group))
+    {
+        // Its peer is gone, and its client is done with it.
+        bindings.enter(key, session.clock().now()).end();
+    }
     if mcp.session.is_some() && fault.delivery == Delivery::NotSent && is_loss(error) {
         // The peer is lost and nothing was sent: a clean "session not found".
         fault.cause = Cause::SessionLost;
@@ -34,7 +50,7 @@ pub(super) async fn failure(session: &mut Session, error: &ProxyError, ctx: &mut
 }
 
 /// Whether the peer is lost, and not merely busy.
-fn is_loss(error: &ProxyError) -> bool {
+pub(super) fn is_loss(error: &ProxyError) -> bool {
     match error {
         ProxyError::Attempt(_) => true,
         ProxyError::NoPeer(none) => !matches!(none, NoPeer::Busy),

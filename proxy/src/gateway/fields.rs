@@ -8,14 +8,14 @@ use crate::settings::{FieldEdits, FieldValue, Template, Variable};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A head whose fields can be changed.
-trait Fields {
+pub(super) trait Fields {
     fn append(&mut self, name: HeaderName, value: HeaderValue);
     fn remove(&mut self, name: &HeaderName);
     fn set(&mut self, name: HeaderName, value: HeaderValue);
 }
 
 /// Changes what a peer sees.
-pub(super) fn edit_request(head: &mut UpstreamHead<'_>, session: &Session, ctx: &Ctx) {
+pub(super) fn edit_request(head: &mut impl Fields, session: &Session, ctx: &Ctx) {
     for edits in ctx.edits().map(|edits| &edits.request) {
         edit(head, edits, session, ctx);
     }

@@ -4,6 +4,7 @@
 
 mod access;
 mod addressing;
+mod continuity;
 mod ctx;
 mod events;
 mod faults;
@@ -21,11 +22,14 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::error::ProxyError;
 use crate::group::Group;
-use crate::hooks::{Attempt, Flow, Hooks, Prefix, Reply, ResponseAction, Target, UpstreamHead};
+use crate::hooks::{
+    Attempt, Flow, Hooks, Lost, Prefix, Reply, ResponseAction, Target, UpstreamHead,
+};
 use crate::server::ServerSettings;
 use crate::session::{ConnectionInfo, Report, Session};
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
+use continuity::Bindings;
 use http::response::Parts as ResponseParts;
 use routing::Routed;
 use std::fmt;
@@ -34,6 +38,7 @@ use std::sync::{Arc, OnceLock};
 /// The shipped hooks.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
+    bindings: Arc<Bindings>,
     access: OnceLock<Arc<dyn AccessSink>>,
 }
 
@@ -46,6 +51,7 @@ impl Gateway {
         let snapshot = Snapshot::new(settings)?;
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
+            bindings: Bindings::new(settings.limits.mcp_sessions),
             access: OnceLock::new(),
         }))
     }
@@ -58,6 +64,11 @@ impl Gateway {
     /// The groups in force.
     pub fn groups(&self) -> Vec<Arc<Group>> {
         self.snapshot.load().groups.clone()
+    }
+
+    /// MCP sessions that this process knows more of than their ids say.
+    pub fn mcp_sessions(&self) -> usize {
+        self.bindings.len()
     }
 
     /// What a server needs to serve with these hooks.
@@ -111,7 +122,7 @@ impl Hooks for Gateway {
     }
 
     async fn upstream_group(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Target, Reply> {
-        let target = request::target(session, ctx).await;
+        let target = request::target(&self.bindings, session, ctx).await;
         target.map_err(|reply| ours(reply, session, ctx))
     }
 
@@ -126,7 +137,7 @@ impl Hooks for Gateway {
         prefix: &Prefix<'_>,
         ctx: &mut Ctx,
     ) -> ResponseAction {
-        match response::shape(attempt, head, prefix, ctx) {
+        match response::shape(&self.bindings, attempt, head, prefix, ctx) {
             ResponseAction::Replace(reply) => {
                 ResponseAction::Replace(ours(reply, attempt.session, ctx))
             }
@@ -143,13 +154,22 @@ impl Hooks for Gateway {
         request::repeat_safe(session, ctx)
     }
 
+    async fn relocate(
+        &self,
+        session: &mut Session,
+        lost: Lost<'_>,
+        ctx: &mut Ctx,
+    ) -> Option<Target> {
+        continuity::relocate(&self.bindings, session, lost, ctx).await
+    }
+
     async fn fail_to_proxy(
         &self,
         session: &mut Session,
         error: &ProxyError,
         ctx: &mut Ctx,
     ) -> Reply {
-        let reply = faults::failure(session, error, ctx).await;
+        let reply = faults::failure(&self.bindings, session, error, ctx).await;
         ours(reply, session, ctx)
     }
 

@@ -4,11 +4,14 @@
     reason = "a refusal is rare, and is moved once: out of here and downstream"
 )]
 
+use super::continuity::{self, Bindings, Place};
 use super::ctx::{Ctx, Mcp};
 use super::{addressing, faults, fields, key, routing, sticky};
+use crate::error::ProxyError;
 use crate::group::Group;
-use crate::hooks::{Attempt, Reply, Target, UpstreamHead};
+use crate::hooks::{Attempt, Lost, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
+use crate::mcp::generation::{self, Belongs};
 use crate::mcp::{
     Detected, Era, Facts, Kind, Message, Method, Principal, Repeat, agree, detect, fault, header,
     oauth, sealed, token,
@@ -19,11 +22,15 @@ use crate::session::{ReadError, Session};
 use crate::settings::Protocol;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header as http_header};
-use lb::PeerIndex;
+use lb::{NoPeer, PeerIndex};
 use std::sync::Arc;
 
 /// Where a request goes.
-pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Target, Reply> {
+pub(super) async fn target(
+    bindings: &Bindings,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<Target, Reply> {
     let group = match (&ctx.group, ctx.refusal.take()) {
         (Some(group), None) => Arc::clone(group),
         (_, Some(refusal)) => return Err(*refusal),
@@ -45,7 +52,7 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     }
     if ctx.mcp.is_some() {
         target.mcp = true;
-        target.pin = admit(session, ctx, &group)?;
+        target.pin = admit(bindings, session, ctx, &group)?;
         target.era = era(ctx, target.pin);
         if target.era.is_some() {
             group.acquainted().await;
@@ -75,7 +82,17 @@ pub(super) async fn target(session: &mut Session, ctx: &mut Ctx) -> Result<Targe
     let facts = ctx.mcp.as_deref().map(|mcp| &mcp.facts);
     target.hash = key::hash(&group, session, facts);
     target.region = key::region(&group, session);
-    Ok(target)
+    let Some(mcp) = &mut ctx.mcp else {
+        return Ok(target);
+    };
+    mcp.target = Some(target.clone());
+    if mcp.session.is_none() || target.pin.is_some() {
+        return Ok(target);
+    }
+    // The peer has left the group.
+    let gone = ProxyError::NoPeer(NoPeer::NoneUsable);
+    let moved = continuity::relocate(bindings, session, Lost::Unanswered(&gone), ctx).await;
+    moved.ok_or_else(|| faults::refuse(Cause::SessionLost, ctx))
 }
 
 /// What the route has it otherwise than the group.
@@ -146,7 +163,12 @@ async fn read(session: &Session) -> Result<Option<Bytes>, Reply> {
 }
 
 /// Whether an MCP request may come in, and the peer its MCP session lives on.
-fn admit(session: &Session, ctx: &mut Ctx, group: &Group) -> Result<Option<PeerIndex>, Reply> {
+fn admit(
+    bindings: &Bindings,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    group: &Group,
+) -> Result<Option<PeerIndex>, Reply> {
     if addressing::check(session, &ctx.snapshot).is_err() {
         return Err(faults::refuse(Cause::Forbidden, ctx));
     }
@@ -173,16 +195,53 @@ fn admit(session: &Session, ctx: &mut Ctx, group: &Group) -> Result<Option<PeerI
         .and_then(|id| id.to_str().ok())
         .unwrap_or_default();
     let opened = sealed::open(&snapshot.keys, id, group.name(), mcp.principal.as_ref());
-    let peer = opened
-        .as_ref()
-        .ok()
-        .and_then(|opened| group.find(&opened.payload.peer));
-    mcp.session = opened.ok();
-    match (&mcp.session, peer) {
-        (Some(_), Some(peer)) => Ok(Some(peer)),
-        // The peer has left the group, and the session with it.
-        (Some(_), None) => Err(faults::refuse(Cause::SessionLost, ctx)),
-        (None, _) => Err(faults::refuse(Cause::UnknownSession, ctx)),
+    let Ok(opened) = opened else {
+        return Err(faults::refuse(Cause::UnknownSession, ctx));
+    };
+    let first = Place::first(&opened.payload);
+    mcp.session = Some(opened);
+    let key = || mcp.key(group).unwrap_or_default();
+    let binding = bindings.find(key, session.clock().recent());
+    if binding.as_ref().is_some_and(|binding| binding.is_ended()) {
+        // Rule 5: what its client has ended stays ended.
+        return Err(faults::refuse(Cause::UnknownSession, ctx));
+    }
+    let place = binding.and_then(|binding| binding.place()).unwrap_or(first);
+    let peer = group.find(&place.peer);
+    let generation = place.generation;
+    mcp.place = Some(place);
+    if generation > 1 && !retell(session, mcp, generation) {
+        group.metrics.migrations.dropped.increment();
+        return Err(faults::refuse(Cause::SessionLost, ctx));
+    }
+    Ok(peer)
+}
+
+/// Says what a client sends in the words of the upstream session of now. False: it belongs to one
+/// that is gone, and nobody misses it (rule 12).
+fn retell(session: &mut Session, mcp: &mut Mcp, generation: u32) -> bool {
+    let headers = &mut session.request.headers;
+    if let Some(id) = headers.remove(&header::LAST_EVENT_ID)
+        && let Ok(id) = id.to_str()
+        && let Belongs::Now(id) = generation::event(id, generation)
+        && let Ok(id) = HeaderValue::from_str(id)
+    {
+        // Rule 11: it goes only to the peer that gave it; others open a stream from now on.
+        headers.insert(header::LAST_EVENT_ID.clone(), id);
+    }
+    match mcp
+        .body
+        .as_deref()
+        .map(|body| generation::answer(body, generation))
+    {
+        None | Some(None) => true,
+        Some(Some(Belongs::Gone)) => false,
+        Some(Some(Belongs::Now(body))) => {
+            let body = Bytes::from(body);
+            mcp.body = Some(body.clone());
+            session.replace_body(body);
+            true
+        }
     }
 }
 
@@ -285,10 +344,11 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
         head.remove(&header::SESSION_ID);
     }
     let Some(mcp) = &ctx.mcp else { return };
-    if let Some(session) = &mcp.session
-        && let Ok(id) = HeaderValue::from_str(&session.payload.upstream)
-    {
-        head.set(header::SESSION_ID.clone(), id);
+    if let Some(place) = &mcp.place {
+        match &place.upstream {
+            Some(id) => head.set(header::SESSION_ID.clone(), id.clone()),
+            None => head.remove(&header::SESSION_ID),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a client sees of a peer's answer.
 
+use super::continuity::{self, Answering, Bindings};
 use super::ctx::{Ctx, Mcp};
-use super::events::{Answering, Asker, Endpoint};
+use super::events::{Asker, Endpoint};
+use super::request::repeat_safe;
 use super::{addressing, faults};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
@@ -9,17 +11,36 @@ use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
 use crate::mcp::initialize::{ClientHello, ServerHello};
 use crate::mcp::sealed::{Kept, Payload, seal};
 use crate::mcp::sse::Scanner;
-use crate::mcp::{Asked, Era, Kind, Method, Principal, header, oauth};
+use crate::mcp::standing::Standing;
+use crate::mcp::{Asked, Era, Kind, Method, Principal, answer, header, oauth};
 use crate::route::peer_path;
+use crate::settings::PeerLoss;
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderValue, StatusCode, header as http_header};
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Shapes a peer's answer.
 pub(super) fn shape(
+    bindings: &Bindings,
+    attempt: &Attempt<'_>,
+    head: &mut Parts,
+    prefix: &Prefix<'_>,
+    ctx: &mut Ctx,
+) -> ResponseAction {
+    let goes_on = ctx.mcp.as_ref().is_some_and(|mcp| mcp.track.is_begun());
+    let action = first(bindings, attempt, head, prefix, ctx);
+    if goes_on {
+        continuity::as_events(action, is_events(head), prefix)
+    } else {
+        action
+    }
+}
+
+/// Shapes an answer whose head goes downstream.
+fn first(
+    bindings: &Bindings,
     attempt: &Attempt<'_>,
     head: &mut Parts,
     prefix: &Prefix<'_>,
@@ -28,8 +49,7 @@ pub(super) fn shape(
     if let Some(resource) = &ctx.resource {
         return document(head, prefix, &our_url(ctx, resource));
     }
-    let events = head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head);
-    if ctx.opens_stream && events {
+    if ctx.opens_stream && is_events(head) {
         // Rule 4: no session comes with a stream.
         head.headers.remove(&header::SESSION_ID);
         return legacy_stream(attempt, ctx);
@@ -41,7 +61,8 @@ pub(super) fn shape(
         // The modern era is routed by its head; what was asked for is in the body, sent by now.
         mcp.body = attempt.session.body_read();
     }
-    let Some(mcp) = &ctx.mcp else {
+    let safe = ctx.mcp.is_some() && is_events(head) && repeat_safe(attempt.session, ctx);
+    let Some(mcp) = &mut ctx.mcp else {
         return ResponseAction::Forward;
     };
     if head.status.is_success() && mcp.facts.kind == Kind::Message {
@@ -49,7 +70,20 @@ pub(super) fn shape(
             .group
             .saw_mcp(attempt.peer, attempt.session.request.uri.path());
     }
+    if head.status == StatusCode::NOT_FOUND && may_move(mcp, attempt) {
+        if !std::mem::replace(&mut mcp.unknown, true) {
+            // Rule 5: the peer has restarted, or has forgotten; the client has not ended it.
+            return ResponseAction::Relocate("the peer does not know the MCP session");
+        }
+        if let Some(denied) = mcp.denied.take() {
+            return ResponseAction::Replace(denied);
+        }
+    }
+    note(bindings, attempt, head, mcp);
     challenge(head, ctx);
+    let Some(mcp) = &ctx.mcp else {
+        return ResponseAction::Forward;
+    };
     if let Some(reply) = masked(head, mcp) {
         return ResponseAction::Replace(reply);
     }
@@ -62,13 +96,65 @@ pub(super) fn shape(
     if upstream.is_some() {
         head.headers.remove(&header::SESSION_ID);
     }
-    stream(head, mcp)
+    if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
+        return standing(bindings, attempt, head, mcp);
+    }
+    stream(head, mcp, safe)
+}
+
+/// Whether an MCP session may be looked for elsewhere.
+fn may_move(mcp: &Mcp, attempt: &Attempt<'_>) -> bool {
+    let moves = attempt.group.settings.on_peer_loss == PeerLoss::Migrate;
+    moves && mcp.session.is_some() && matches!(mcp.facts.kind, Kind::Message | Kind::Stream)
+}
+
+/// Notes what an answer says about the MCP session.
+fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
+    let Some(key) = mcp.key(attempt.group) else {
+        return;
+    };
+    let now = attempt.session.clock().recent();
+    let gone = head.status.is_success() || head.status == StatusCode::NOT_FOUND;
+    if mcp.facts.kind == Kind::End && gone {
+        bindings.enter(key, now).end();
+    }
+    if let (Some(method), Some(body)) = (mcp.facts.method, &mcp.body)
+        && head.status.is_success()
+        && Standing::is_about(mcp.facts.method)
+    {
+        bindings.enter(key, now).note(method, body);
+    }
+}
+
+/// The event stream of an MCP session stays open over the loss of its peer (rule 14).
+fn standing(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) -> ResponseAction {
+    if !is_events(head) {
+        return if mcp.track.is_begun() {
+            ResponseAction::Relocate("the peer has no such stream")
+        } else {
+            ResponseAction::Forward
+        };
+    }
+    if attempt.group.settings.on_peer_loss == PeerLoss::Fail {
+        return ResponseAction::Forward;
+    }
+    let generation = mcp.generation();
+    let news = if generation > 1 {
+        let key = mcp.key(attempt.group).unwrap_or_default();
+        let binding = bindings.find(|| key, attempt.session.clock().recent());
+        binding
+            .map(|binding| binding.take_news())
+            .unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let transform = continuity::Standing::new(generation, mcp.track.clone(), &news);
+    ResponseAction::Transform(Box::new(transform))
 }
 
 /// An answer that comes as events must not end without its response.
-fn stream(head: &Parts, mcp: &Mcp) -> ResponseAction {
-    let events = head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head);
-    if !events || mcp.facts.kind != Kind::Message {
+fn stream(head: &Parts, mcp: &Mcp, safe: bool) -> ResponseAction {
+    if !is_events(head) || mcp.facts.kind != Kind::Message {
         return ResponseAction::Forward;
     }
     let awaited = match mcp.asked() {
@@ -76,11 +162,12 @@ fn stream(head: &Parts, mcp: &Mcp) -> ResponseAction {
         Asked::Batch(ids) => ids,
         _ => return ResponseAction::Forward,
     };
+    // A batch may be answered in part already.
+    let safe = safe && awaited.len() == 1;
     let scanner = Scanner::new(awaited);
-    ResponseAction::Transform(Box::new(Answering {
-        scanner,
-        era: mcp.facts.era,
-    }))
+    let track = mcp.track.clone();
+    let answering = Answering::new(scanner, mcp.facts.era, safe, mcp.generation(), track);
+    ResponseAction::Transform(Box::new(answering))
 }
 
 /// A stream that may begin with `event: endpoint`, which makes it a legacy one.
@@ -152,11 +239,7 @@ fn initialize(
     // We asked for an answer that can be read; one that cannot gives an id without a replay.
     let coded = is_coded(head);
     let events = is(head, EVENT_STREAM);
-    let text = if events {
-        event_data(prefix.bytes)
-    } else {
-        Some(Cow::Borrowed(prefix.bytes))
-    };
+    let text = answer::response(&head.headers, prefix.bytes);
     let complete = if events { text.is_some() } else { prefix.ended };
     if !coded && !complete && !prefix.ended && prefix.bytes.len() < LARGEST_RESULT {
         return ResponseAction::Read(LARGEST_RESULT);
@@ -165,7 +248,7 @@ fn initialize(
     let server = text.as_deref().and_then(ServerHello::peek);
     if !coded && server.is_none() && (complete || prefix.ended) {
         // An error, or nothing: no session comes with it.
-        return stream(head, mcp);
+        return stream(head, mcp, false);
     }
     let client = mcp.body.as_deref().and_then(ClientHello::peek);
     let replay = client
@@ -190,7 +273,7 @@ fn initialize(
     let id = sealed.and_then(|sealed| HeaderValue::from_str(&sealed.id).ok());
     if let Some(id) = id {
         head.headers.insert(header::SESSION_ID.clone(), id);
-        return stream(head, mcp);
+        return stream(head, mcp, false);
     }
     let fault = Fault {
         cause: Cause::BadAnswer,
@@ -199,23 +282,6 @@ fn initialize(
     };
     let answer = fault_reply(mcp.facts.era, &mcp.asked(), &fault);
     ResponseAction::Replace(faults::from(answer))
-}
-
-/// The data of the first event that carries a result, if it is complete.
-fn event_data(stream: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let text = String::from_utf8_lossy(stream)
-        .replace("\r\n", "\n")
-        .replace('\r', "\n");
-    let (complete, _) = text.rsplit_once("\n\n")?;
-    complete.split("\n\n").find_map(|event| {
-        let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
-        let data: Vec<&str> = lines
-            .map(|line| line.strip_prefix(' ').unwrap_or(line))
-            .collect();
-        let data = data.join("\n");
-        let answers = data.contains("\"result\"") || data.contains("\"error\"");
-        answers.then(|| Cow::Owned(data.into_bytes()))
-    })
 }
 
 /// Rule 28: challenges point to our document, which points to us.
@@ -268,6 +334,11 @@ fn our_origin(ctx: &Ctx) -> Option<String> {
 fn our_url(ctx: &Ctx, resource: &str) -> String {
     let path = if resource == "/" { "" } else { resource };
     format!("{}{path}", our_origin(ctx).unwrap_or_default())
+}
+
+/// Whether an answer is an event stream that can be looked into.
+fn is_events(head: &Parts) -> bool {
+    head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head)
 }
 
 /// Whether a body is compressed, although `identity` was asked for.

@@ -72,6 +72,25 @@ impl<'a> ServerHello<'a> {
         })
     }
 
+    /// The list changes that it may tell of, by the names of their notifications (MCP 2025-11-25
+    /// "Capability Negotiation").
+    pub fn announces(&self) -> Vec<&'static str> {
+        let capabilities: Capabilities =
+            serde_json::from_str(self.capabilities).unwrap_or_default();
+        let kinds = [
+            (capabilities.prompts, "notifications/prompts/list_changed"),
+            (
+                capabilities.resources,
+                "notifications/resources/list_changed",
+            ),
+            (capabilities.tools, "notifications/tools/list_changed"),
+        ];
+        let told = kinds
+            .into_iter()
+            .filter(|(kind, _)| kind.as_ref().is_some_and(|kind| kind.list_changed));
+        told.map(|(_, name)| name).collect()
+    }
+
     /// A digest of the capabilities as they are written. Two peers that write the same ones in
     /// different ways count as different, which costs one announcement.
     pub fn digest(&self) -> [u8; 16] {
@@ -130,6 +149,19 @@ struct InitializeResult<'a> {
     capabilities: &'a RawValue,
 }
 
+#[derive(Default, Deserialize)]
+struct Capabilities {
+    prompts: Option<Listed>,
+    resources: Option<Listed>,
+    tools: Option<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default, rename = "listChanged")]
+    list_changed: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -176,6 +208,18 @@ mod tests {
         }
         let other = REQUEST.replace("\"initialize\"", "\"initialise\"");
         assert_eq!(ClientHello::peek(other.as_bytes()), None);
+    }
+
+    #[test]
+    fn only_declared_changes_are_announced() {
+        let response = RESPONSE.replace(
+            r#"{"tools":{}}"#,
+            r#"{"tools":{"listChanged":true},"prompts":{"listChanged":false},"resources":{}}"#,
+        );
+        let server = ServerHello::peek(response.as_bytes()).unwrap();
+        assert_eq!(server.announces(), ["notifications/tools/list_changed"]);
+        let plain = ServerHello::peek(RESPONSE.as_bytes()).unwrap();
+        assert!(plain.announces().is_empty());
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! - what it may do twice: [`Repeat`], [`Message::repeat`]; whether its head agrees with its
 //!   body: [`agree`]
 //! - who it is from: [`Principal`]; where its MCP session lives: [`sealed`], [`token`]
-//! - what an MCP session is made of: [`initialize`]; what a server says of itself: [`discovery`]
-//! - the answer in a body: [`answer`]
+//! - what an MCP session is made of: [`initialize`]; how it is made anew: [`replay`], [`standing`];
+//!   what is told apart then: [`generation`], [`rewriter`]
+//! - what a server says of itself: [`discovery`]; the answer in a body: [`answer`]
 //! - what we answer in place of a peer: [`fault`]
 //! - what went by on an event stream: [`sse`], [`endpoint`]
 //! - where requests may come from and whom they are told to ask: [`addressing`], [`oauth`]
@@ -31,11 +32,15 @@ pub mod answer;
 pub mod discovery;
 pub mod endpoint;
 pub mod fault;
+pub mod generation;
 pub mod header;
 pub mod initialize;
 pub mod oauth;
+pub mod replay;
+pub mod rewriter;
 pub mod sealed;
 pub mod sse;
+pub mod standing;
 pub mod token;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use memchr::memchr2;
 
 use super::fault::{self, Fault, Position, Primed};
 use super::glimpse::{Glimpse, glimpse};
+use super::rewriter::progress;
 use super::{Era, Id};
 
 /// Watches an event stream go by, in pieces of any size, without touching it. Keeps some hundred
@@ -24,6 +25,7 @@ pub struct Scanner {
     first_line: bool,
     last_event_id: Vec<u8>,
     primed: Primed,
+    progress: Option<f64>,
 }
 
 /// How an event stream ended.
@@ -70,6 +72,7 @@ impl Scanner {
             first_line: true,
             last_event_id: Vec::new(),
             primed: Primed::No,
+            progress: None,
         }
     }
 
@@ -93,6 +96,18 @@ impl Scanner {
                 rest = tail;
             }
         }
+    }
+
+    /// The progress told last (MCP 2025-11-25 "Progress"); none if none was.
+    pub fn progress(&self) -> Option<f64> {
+        self.progress
+    }
+
+    /// Whether its clean end now means that the client is to poll: a server may close after an
+    /// event id (MCP 2025-11-25 "Sending Messages to the Server"). Resumption ended with the
+    /// legacy era (MCP 2026-07-28 changelog).
+    pub fn polls(&self, era: Era) -> bool {
+        era == Era::Legacy && self.primed == Primed::Yes
     }
 
     /// Where in the stream it is.
@@ -135,9 +150,7 @@ impl Scanner {
             Era::Legacy => self.primed,
             Era::Modern => Primed::No,
         };
-        // MCP 2025-11-25 "Sending Messages to the Server": a server may close after an event id,
-        // and the client polls.
-        let polls = end == End::Clean && primed == Primed::Yes;
+        let polls = end == End::Clean && self.polls(era);
         (!ids.is_empty() && !polls)
             .then(|| fault::sse_error_event(ids, fault, self.position(), primed))
     }
@@ -170,7 +183,10 @@ impl Scanner {
             }
             if !event.foreign && !self.awaited.is_empty() {
                 match glimpse(&event.data, event.cut) {
-                    Glimpse::Other => {}
+                    Glimpse::Other => {
+                        let told = std::str::from_utf8(&event.data).ok().and_then(progress);
+                        self.progress = told.or(self.progress);
+                    }
                     Glimpse::Responses(ids) => {
                         self.awaited
                             .retain(|mine| !ids.iter().any(|id| mine.names_same(id)));

@@ -24,6 +24,8 @@ pub struct GroupSettings {
     pub health_check: HealthCheck,
     /// Which `tools/call` requests may run again.
     pub retry_tools: ToolRetry,
+    /// What becomes of an MCP session whose peer is lost.
+    pub on_peer_loss: PeerLoss,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// A comment is sent on an event stream that was quiet this long; none: never. Some clients
@@ -58,6 +60,7 @@ impl GroupSettings {
             region: None,
             health_check: HealthCheck::default(),
             retry_tools: ToolRetry::default(),
+            on_peer_loss: PeerLoss::default(),
             timeouts: Timeouts::default(),
             sse_keepalive: Some(Duration::from_secs(25)),
             tls: None,
@@ -257,6 +260,16 @@ pub enum ToolRetry {
     Never,
     /// Those of the named tools.
     Only(Vec<String>),
+}
+
+/// What becomes of an MCP session whose peer is lost.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PeerLoss {
+    /// It ends: its client is told that it is not found, and begins another.
+    Fail,
+    /// It is made anew on another peer, and its client does not notice.
+    #[default]
+    Migrate,
 }
 
 /// How long things may take.

@@ -40,6 +40,9 @@ pub struct Limits {
     pub mcp_body: usize,
     /// Bounds of HTTP/2 connections of clients.
     pub http2: Http2Limits,
+    /// MCP sessions of which more is known than their ids say: those that moved, ended, or set a
+    /// log level or a subscription.
+    pub mcp_sessions: usize,
     /// How long requests may run on after a shutdown began.
     pub drain_requests: Duration,
     /// How long streams may run on after a shutdown began.
@@ -66,6 +69,7 @@ impl Default for Limits {
             replay_total: 64 * 1024 * 1024,
             mcp_body: 4 * 1024 * 1024,
             http2: Http2Limits::default(),
+            mcp_sessions: 100_000,
             drain_requests: Duration::from_secs(30),
             drain_streams: Duration::from_secs(300),
         }

@@ -22,6 +22,8 @@ mod mcp;
 #[cfg(test)]
 mod mcp_streams;
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod refusals;

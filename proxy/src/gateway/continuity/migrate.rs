@@ -1,0 +1,293 @@
+//! The move of an MCP session to another peer, or to its own that has restarted (rules 8 and 9).
+
+use super::bindings::{Binding, Place};
+use crate::gateway::{Ctx, fields};
+use crate::group::Group;
+use crate::hooks::{Reply, Target};
+use crate::mcp::initialize::ServerHello;
+use crate::mcp::sealed::Replay;
+use crate::mcp::{Era, Version, answer, header, replay};
+use crate::route::rewrite;
+use crate::session::{Exchanged, Session};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header as http_header};
+use lb::{PeerIndex, PickRequest, Tried};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a move needs to know.
+#[derive(Debug)]
+pub(super) struct Move<'a> {
+    pub(super) session: &'a Session,
+    pub(super) group: &'a Arc<Group>,
+    pub(super) binding: &'a Binding,
+    /// Where the MCP session was.
+    pub(super) from: &'a Place,
+    pub(super) replay: &'a Replay,
+    /// What a peer is told besides the message; see [`credentials`].
+    pub(super) headers: &'a HeaderMap,
+    /// Where the request would have gone.
+    pub(super) base: &'a Target,
+    /// The peer still answers, but knows the MCP session no more: it has restarted, and is asked
+    /// first (rule 5).
+    pub(super) restarted: bool,
+}
+
+/// Why an MCP session stays where it is.
+#[derive(Debug)]
+pub(super) enum Stays {
+    /// A peer refused the credential of this request: its answer is the client's (rule 9).
+    Denied(Reply),
+    /// No peer took it.
+    NoPeer,
+}
+
+impl Move<'_> {
+    /// Makes the MCP session anew, once however many requests wait for it.
+    pub(super) async fn run(&self) -> Result<Place, Stays> {
+        let _flight = self.binding.flight.lock().await;
+        if let Some(place) = self.binding.place()
+            && place.generation > self.from.generation
+        {
+            return Ok(place);
+        }
+        let lost = self.group.find(&self.from.peer);
+        let mut tried = Tried::default();
+        if let Some(lost) = lost
+            && !self.restarted
+        {
+            tried.insert(lost);
+        }
+        for turn in 0..self.group.peers.len() {
+            let first = lost.filter(|_| self.restarted && turn == 0);
+            let Some(peer) = self.choose(first, &tried) else {
+                break;
+            };
+            tried.insert(peer);
+            match self.open(peer).await {
+                Ok((place, news)) => {
+                    self.binding.moved(place.clone(), news);
+                    return Ok(place);
+                }
+                Err(Refusal::Denied(reply)) => return Err(Stays::Denied(reply)),
+                Err(Refusal::Unfit) => {}
+            }
+        }
+        Err(Stays::NoPeer)
+    }
+
+    /// The peer to try next. A peer that was tried comes again only if there is no other.
+    fn choose(&self, only: Option<PeerIndex>, tried: &Tried) -> Option<PeerIndex> {
+        let target = Target {
+            era: Some(Era::Legacy),
+            ..Target::group(Arc::clone(self.group))
+        };
+        let request = PickRequest {
+            serves: target.serves(),
+            hash: None,
+            pin: only,
+            region: None,
+            tried,
+            repeatable: true,
+            retry_same: false,
+        };
+        let clock = self.session.clock();
+        let pick = self.group.lb.pick(&request, clock.now(), clock.entropy());
+        // Unsettled: the exchange that follows says what is to be said of the peer.
+        pick.ok().map(|pick| pick.peer())
+    }
+
+    /// Makes the MCP session on a peer: where it is then, and what its client should hear of.
+    async fn open(&self, peer: PeerIndex) -> Result<(Place, Vec<&'static str>), Refusal> {
+        let slots = &self.group.peer(peer).migrations;
+        let waited = slots.available_permits() == 0;
+        let Ok(_slot) = slots.acquire().await else {
+            return Err(Refusal::Unfit);
+        };
+        if waited {
+            let micros = self.session.clock().entropy() % JITTER_MICROS;
+            tokio::time::sleep(Duration::from_micros(micros)).await;
+        }
+        let hello = replay::initialize(self.replay, &self.id());
+        let mut answer = self.ask(peer, Method::POST, hello, None).await?;
+        if matches!(
+            answer.head.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
+            let denied = timely(answer.whole(LARGEST)).await?;
+            return Err(denied.map_or(Refusal::Unfit, Refusal::Denied));
+        }
+        if answer.head.status != StatusCode::OK {
+            return Err(Refusal::Unfit);
+        }
+        let upstream = answer.head.headers.get(&header::SESSION_ID).cloned();
+        let body = result(&mut answer).await?;
+        drop(answer);
+        let place = Place {
+            generation: self.from.generation + 1,
+            peer: self.group.peer_name(peer).to_owned(),
+            upstream,
+        };
+        let fits =
+            ServerHello::peek(&body).filter(|hello| hello.version == Some(self.replay.version));
+        let Some(hello) = fits else {
+            self.close(peer, &place).await;
+            return Err(Refusal::Unfit);
+        };
+        let changed = hello.digest() != self.replay.server;
+        let news = if changed {
+            hello.announces()
+        } else {
+            Vec::new()
+        };
+        if !self.tell(peer, &place, replay::initialized()).await {
+            self.close(peer, &place).await;
+            return Err(Refusal::Unfit);
+        }
+        let standing = self.binding.standing();
+        if let Some(level) = &standing.level {
+            self.tell(peer, &place, replay::set_level(level, &self.id()))
+                .await;
+        }
+        for uri in &standing.subscriptions {
+            self.tell(peer, &place, replay::subscribe(uri, &self.id()))
+                .await;
+        }
+        Ok((place, news))
+    }
+
+    /// Whether the MCP session still lives where it was.
+    pub(super) async fn is_alive(&self) -> bool {
+        let Some(peer) = self.group.find(&self.from.peer) else {
+            return false;
+        };
+        self.tell(peer, self.from, replay::ping(&self.id())).await
+    }
+
+    /// Sends a message on the MCP session; whether the peer took it.
+    async fn tell(&self, peer: PeerIndex, place: &Place, message: Bytes) -> bool {
+        match self.ask(peer, Method::POST, message, Some(place)).await {
+            Ok(answer) if answer.head.status.is_success() => {
+                // The answer itself is nobody's.
+                drop(timely(answer.whole(LARGEST)).await);
+                true
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    /// Ends an MCP session that was made in vain.
+    async fn close(&self, peer: PeerIndex, place: &Place) {
+        if place.upstream.is_some() {
+            drop(
+                self.ask(peer, Method::DELETE, Bytes::new(), Some(place))
+                    .await,
+            );
+        }
+    }
+
+    async fn ask(
+        &self,
+        peer: PeerIndex,
+        method: Method,
+        body: Bytes,
+        place: Option<&Place>,
+    ) -> Result<Exchanged, Refusal> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        let whole = self.session.request.uri.path_and_query();
+        let url = &self.group.peer(peer).url.path;
+        let path = whole
+            .zip(self.base.prefix)
+            .and_then(|(whole, prefix)| rewrite(whole, prefix, url, self.base.rewrite.as_deref()))
+            .or_else(|| whole.cloned());
+        if let Some(path) = path {
+            *request.uri_mut() = path.into();
+        }
+        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        if let Some(credential) = &self.group.peer(peer).credential {
+            headers.remove(http_header::AUTHORIZATION);
+            headers.insert(credential.name().clone(), credential.value().clone());
+        }
+        headers.insert(
+            http_header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        let both = HeaderValue::from_static("application/json, text/event-stream");
+        headers.insert(http_header::ACCEPT, both);
+        if let Some(place) = place {
+            if let Some(upstream) = &place.upstream {
+                headers.insert(header::SESSION_ID.clone(), upstream.clone());
+            }
+            if let Ok(version) = HeaderValue::from_str(&self.replay.version.to_string())
+                && self.replay.version > Version::V2025_03_26
+            {
+                headers.insert(header::PROTOCOL_VERSION.clone(), version);
+            }
+        }
+        let asked = self.session.exchange(self.group, peer, request, PATIENCE);
+        asked.await.map_err(|_| Refusal::Unfit)
+    }
+
+    /// An id unlike any of the client's.
+    fn id(&self) -> String {
+        let clock = self.session.clock();
+        format!("backstay-{:016x}{:016x}", clock.entropy(), clock.entropy())
+    }
+}
+
+/// Why a peer does not take an MCP session.
+enum Refusal {
+    Denied(Reply),
+    Unfit,
+}
+
+/// What a peer is to know of the client besides its message: everything that comes with this
+/// request and is not about the message.
+pub(super) fn credentials(session: &Session, ctx: &Ctx) -> HeaderMap {
+    let mut headers = session.request.headers.clone();
+    for name in [
+        http_header::ACCEPT_ENCODING,
+        http_header::CONTENT_LENGTH,
+        http_header::CONTENT_TYPE,
+        header::LAST_EVENT_ID.clone(),
+        header::METHOD.clone(),
+        header::NAME.clone(),
+        header::PROTOCOL_VERSION.clone(),
+        header::SESSION_ID.clone(),
+    ] {
+        headers.remove(name);
+    }
+    fields::edit_request(&mut headers, session, ctx);
+    headers
+}
+
+/// The response in an answer, as soon as it is there.
+async fn result(answer: &mut Exchanged) -> Result<Bytes, Refusal> {
+    let mut read = BytesMut::new();
+    while let Some(piece) = timely(answer.next()).await? {
+        read.extend_from_slice(&piece.map_err(|_| Refusal::Unfit)?);
+        if read.len() > LARGEST {
+            break;
+        }
+        // An event stream may go on after it.
+        if let Some(response) = answer::response(&answer.head.headers, &read) {
+            return Ok(response.into_owned().into());
+        }
+    }
+    Err(Refusal::Unfit)
+}
+
+/// Waits no longer than a move may take for one answer.
+async fn timely<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
+    let waited = tokio::time::timeout(PATIENCE, work).await;
+    waited.map_err(|_| Refusal::Unfit)
+}
+
+/// For one answer of a peer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// More of an answer is not read.
+const LARGEST: usize = 256 * 1024;
+/// How far moves that had to wait are spread.
+const JITTER_MICROS: u64 = 50_000;

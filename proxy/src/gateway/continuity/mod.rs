@@ -1,0 +1,122 @@
+//! MCP sessions outlive their peers.
+
+mod bindings;
+mod migrate;
+mod streams;
+
+pub(super) use bindings::{Bindings, Key, Place};
+pub(super) use streams::{Answering, Standing, Track, as_events};
+
+use super::Ctx;
+use super::faults;
+use crate::error::ProxyError;
+use crate::hooks::{Lost, Target};
+use crate::mcp::{Asked, Kind};
+use crate::session::Session;
+use crate::settings::PeerLoss;
+use migrate::{Move, Stays, credentials};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a request goes that its peer cannot serve.
+pub(super) async fn relocate(
+    bindings: &Bindings,
+    session: &mut Session,
+    lost: Lost<'_>,
+    ctx: &mut Ctx,
+) -> Option<Target> {
+    let group = Arc::clone(ctx.group.as_ref()?);
+    let headers = credentials(session, ctx);
+    let mcp = ctx.mcp.as_mut()?;
+    let base = mcp.target.clone()?;
+    if mcp.session.is_none() {
+        // Nothing ties it to a peer: a stream that was cut goes on with any.
+        return matches!(lost, Lost::Cut).then_some(base);
+    }
+    if group.settings.on_peer_loss == PeerLoss::Fail || mcp.facts.kind == Kind::End {
+        return None;
+    }
+    if let Lost::Unanswered(error) = lost
+        && !faults::is_loss(error)
+    {
+        return None;
+    }
+    // Rule 12: answers to a server that is gone are nobody's.
+    if mcp.asked() == Asked::Moot {
+        return None;
+    }
+    let stream = mcp.facts.kind == Kind::Stream;
+    if stream && matches!(lost, Lost::Unanswered(ProxyError::Hook(_))) {
+        // It lives where there is no such stream: it stays open, and says nothing.
+        std::future::pending::<()>().await;
+    }
+    let opened = mcp.session.as_ref()?;
+    let key = Key::of(group.name(), &opened.payload.peer, &opened.payload.upstream);
+    let binding = bindings.enter(key, session.clock().now());
+    let mut from = mcp.place.clone()?;
+    let mut pause = FIRST_PAUSE;
+    let began = session.clock().now();
+    loop {
+        let moved = match &opened.payload.replay {
+            Some(replay) => {
+                let moving = Move {
+                    session,
+                    group: &group,
+                    binding: &binding,
+                    from: &from,
+                    replay,
+                    headers: &headers,
+                    base: &base,
+                    restarted: matches!(lost, Lost::Refused(_)),
+                };
+                if matches!(lost, Lost::Cut) && moving.is_alive().await {
+                    return Some(base);
+                }
+                moving.run().await
+            }
+            None => Err(Stays::NoPeer),
+        };
+        let metrics = &group.metrics.migrations;
+        match moved {
+            Ok(place) => {
+                let peer = group.find(&place.peer)?;
+                metrics.moved.increment();
+                metrics.duration.observe(session.clock().now().since(began));
+                tracing::info!(
+                    group = group.name(),
+                    from = %from.peer,
+                    to = %place.peer,
+                    generation = place.generation,
+                    "mcp_session_migrated"
+                );
+                mcp.place = Some(place);
+                let target = Target {
+                    pin: Some(peer),
+                    ..base
+                };
+                mcp.target = Some(target.clone());
+                return Some(target);
+            }
+            Err(stays) => {
+                metrics.failed.increment();
+                tracing::warn!(group = group.name(), from = %from.peer, "mcp_session_not_migrated");
+                if !stream {
+                    if let Stays::Denied(reply) = stays {
+                        mcp.denied = Some(reply);
+                    }
+                    return None;
+                }
+            }
+        }
+        // Rule 14: a stream stays open; whichever request moves the MCP session moves it too.
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        if let Some(place) = binding.place() {
+            from.generation = from.generation.min(place.generation - 1);
+        }
+    }
+}
+
+/// Between two tries to move an MCP session for the sake of its stream.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);

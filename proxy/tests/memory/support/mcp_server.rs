@@ -1,0 +1,216 @@
+//! A legacy MCP server of a few lines (MCP 2025-06-18), which forgets its sessions when it dies.
+
+use super::wire::{Broken, Framing, Wire};
+use proxy::memory::{MemoryNetwork, example};
+use proxy::network::Network as _;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A legacy MCP server on a host of its own.
+#[derive(Clone)]
+pub(crate) struct McpServer {
+    pub(crate) host: u8,
+    network: MemoryNetwork,
+    state: Rc<RefCell<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: BTreeSet<String>,
+    made: u32,
+    seen: Vec<Seen>,
+    capabilities: Option<String>,
+    credential: Option<String>,
+    /// Answer calls as events, and stop after so many of them.
+    events: Option<usize>,
+}
+
+/// One message as the server saw it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) http: String,
+    pub(crate) session: Option<String>,
+    pub(crate) credential: Option<String>,
+    pub(crate) body: String,
+}
+
+impl McpServer {
+    pub(crate) fn start(network: &MemoryNetwork, host: u8) -> Self {
+        let server = Self {
+            host,
+            network: network.seen_from(example::address(host).ip()),
+            state: Rc::default(),
+        };
+        let socket = server.network.bind(example::address(host)).unwrap();
+        let listener = server.network.listen(socket).unwrap();
+        let accepting = server.clone();
+        tokio::task::spawn_local(async move {
+            while let Ok((stream, _)) = accepting.network.accept(&listener).await {
+                let server = accepting.clone();
+                tokio::task::spawn_local(async move {
+                    let mut wire = Wire::new(proxy::tls::Wire::Plain(stream));
+                    drop(server.serve(&mut wire).await);
+                });
+            }
+        });
+        server
+    }
+
+    /// `kill -9`: connections break, and with the process its sessions are gone.
+    pub(crate) fn kill(&self) {
+        self.network.kill(example::address(self.host).ip());
+        self.state.borrow_mut().sessions.clear();
+    }
+
+    /// Starts it again, without its sessions.
+    pub(crate) fn revive(&self) {
+        self.network.restart(example::address(self.host).ip());
+    }
+
+    /// It forgets its sessions, and nothing else happens.
+    pub(crate) fn forget(&self) {
+        self.state.borrow_mut().sessions.clear();
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.state.borrow().seen.clone()
+    }
+
+    /// How often the body of a message had this in it.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        let seen = self.seen();
+        seen.iter().filter(|seen| seen.body.contains(text)).count()
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.state.borrow().sessions.len()
+    }
+
+    /// It says of itself what is not usual.
+    pub(crate) fn set_capabilities(&self, capabilities: &str) {
+        self.state.borrow_mut().capabilities = Some(capabilities.to_owned());
+    }
+
+    /// It takes sessions only from whoever brings this.
+    pub(crate) fn require(&self, credential: &str) {
+        self.state.borrow_mut().credential = Some(credential.to_owned());
+    }
+
+    /// It answers calls with events, and dies after so many.
+    pub(crate) fn die_after_events(&self, events: usize) {
+        self.state.borrow_mut().events = Some(events);
+    }
+
+    async fn serve(&self, wire: &mut Wire) -> Result<(), Broken> {
+        loop {
+            let head = wire.head().await?;
+            let framing = head.framing(Framing::None)?;
+            let mut body = Vec::new();
+            wire.body(framing, |piece| body.extend_from_slice(piece))
+                .await?;
+            let body = String::from_utf8(body).unwrap();
+            let field = |name| head.get(name).map(str::to_owned);
+            let session = field("mcp-session-id");
+            let seen = Seen {
+                http: head.start.split(' ').next().unwrap_or_default().to_owned(),
+                session: session.clone(),
+                credential: field("authorization"),
+                body: body.clone(),
+            };
+            self.state.borrow_mut().seen.push(seen.clone());
+            self.answer(wire, &seen).await?;
+        }
+    }
+
+    async fn answer(&self, wire: &mut Wire, seen: &Seen) -> Result<(), Broken> {
+        let id = id(&seen.body);
+        let known = seen
+            .session
+            .as_ref()
+            .is_some_and(|session| self.state.borrow().sessions.contains(session));
+        let wanted = self.state.borrow().credential.clone();
+        if wanted.is_some() && wanted != seen.credential {
+            return respond(wire, "401 Unauthorized", "www-authenticate: Bearer\r\n", "").await;
+        }
+        if seen.body.contains("\"initialize\"") {
+            let session = {
+                let mut state = self.state.borrow_mut();
+                state.made += 1;
+                let session = format!("s{}-{}", self.host, state.made);
+                state.sessions.insert(session.clone());
+                session
+            };
+            let capabilities = self.state.borrow().capabilities.clone();
+            let capabilities = capabilities.unwrap_or_else(|| r#"{"tools":{}}"#.to_owned());
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"2025-06-18","capabilities":{capabilities},"serverInfo":{{"name":"s","version":"1"}}}}}}"#
+            );
+            let fields = format!("mcp-session-id: {session}\r\n");
+            return respond(wire, "200 OK", &fields, &body).await;
+        }
+        if !known {
+            return respond(wire, "404 Not Found", "", "no such session").await;
+        }
+        match seen.http.as_str() {
+            "DELETE" => {
+                let session = seen.session.clone().unwrap_or_default();
+                self.state.borrow_mut().sessions.remove(&session);
+                respond(wire, "200 OK", "", "").await
+            }
+            "GET" => {
+                put(wire, EVENTS).await?;
+                let hello = format!("data: {{\"hello\":{}}}\n\n", self.host);
+                put(wire, chunk(&hello).as_bytes()).await?;
+                std::future::pending().await
+            }
+            _ if seen.body.contains("\"id\"") && seen.body.contains("\"method\"") => {
+                let events = self.state.borrow_mut().events.take();
+                let result = format!(
+                    r#"{{"jsonrpc":"2.0","id":{id},"result":{{"host":{}}}}}"#,
+                    self.host
+                );
+                let Some(events) = events else {
+                    return respond(wire, "200 OK", "", &result).await;
+                };
+                put(wire, EVENTS).await?;
+                for step in 1..=events {
+                    let event = format!(
+                        "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{{\"progress\":{step}}}}}\n\n"
+                    );
+                    put(wire, chunk(&event).as_bytes()).await?;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                self.kill();
+                Ok(())
+            }
+            _ => respond(wire, "202 Accepted", "", "").await,
+        }
+    }
+}
+
+async fn respond(wire: &mut Wire, status: &str, fields: &str, body: &str) -> Result<(), Broken> {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\n{fields}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    put(wire, answer.as_bytes()).await
+}
+
+async fn put(wire: &mut Wire, bytes: &[u8]) -> Result<(), Broken> {
+    wire.write(bytes).await.map_err(|_| Broken::Reset)
+}
+
+fn chunk(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+/// The id of a message, as JSON.
+fn id(body: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    value["id"].to_string()
+}
+
+const EVENTS: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
