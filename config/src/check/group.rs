@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
-use proxy::settings::{GroupSettings, HostPolicy, Protocol, RegionSettings, Timeouts};
+use proxy::settings::{GroupSettings, HostPolicy, PeerLoss, Protocol, RegionSettings, Timeouts};
 
 use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls};
 use crate::file;
@@ -72,6 +72,11 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
         region: region_key.map(|key| RegionSettings { key: Some(key) }),
         health_check,
         retry_tools,
+        on_peer_loss: match file.on_peer_loss {
+            Some(file::Lost::Fail) => PeerLoss::Fail,
+            Some(file::Lost::Migrate) => PeerLoss::Migrate,
+            None => default.on_peer_loss,
+        },
         timeouts: timeouts(
             &file.timeouts.unwrap_or_default(),
             default.timeouts,
@@ -108,19 +113,6 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
         pool_size: pool.size.unwrap_or(settings.pool_size),
         ..settings
     };
-    if file.on_peer_loss == Some(file::Lost::Migrate) {
-        let path = format!("{at}.on_peer_loss");
-        let finding = Finding::new(
-            Code::NotAvailable,
-            &path,
-            "`on_peer_loss: migrate` is not available yet",
-        );
-        found.add(
-            finding
-                .label("known, but this version does not do it")
-                .help("write `fail`, or delete the key"),
-        );
-    }
     hashing(&settings, at, found);
     if !found.touched(&format!("{at}.peers")) {
         peers::together(&settings, at, found);

@@ -146,6 +146,7 @@ fn sizes(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
             0,
             usize::MAX,
         ),
+        mcp_sessions: limits.mcp_sessions.unwrap_or(default.mcp_sessions),
         mcp_body: size("mcp_body", limits.mcp_body, default.mcp_body, KIB, 64 * MIB),
         ..default
     };

@@ -58,8 +58,9 @@ pub(crate) struct Group {
     /// Requests in flight per peer above which it takes no more; 0 for no cap. Default: 0.
     #[schemars(range(min = 0, max = 10_000_000))]
     pub(crate) max_in_flight: Option<u32>,
-    /// What becomes of an MCP session whose peer is lost: `fail` (the client is told that the
-    /// session is gone), or `migrate` (not available yet). Default: `fail`.
+    /// What becomes of an MCP session whose peer is lost: `migrate` (it is made anew on another
+    /// peer, and its client does not notice), or `fail` (the client is told that the session is
+    /// gone). Default: `migrate`.
     pub(crate) on_peer_loss: Option<Lost>,
     /// The peers share the state of MCP tasks and cursors. Not available yet.
     #[schemars(extend("x-not-yet" = true))]

@@ -47,6 +47,10 @@ pub(crate) struct Limits {
     pub(crate) replay_total: Option<Size>,
     /// A request body that is read to learn its JSON-RPC method. Default: `4MiB`.
     pub(crate) mcp_body: Option<Size>,
+    /// MCP sessions of which more is known than their ids say: those that moved, ended, or set a log
+    /// level or a subscription. Default: 100000.
+    #[schemars(range(min = 16, max = 100_000_000))]
+    pub(crate) mcp_sessions: Option<usize>,
     /// How long requests may run on after a shutdown began. Default: `30s`.
     pub(crate) drain_requests: Option<Span>,
     /// How long streams may run on after a shutdown began. Default: `5m`.

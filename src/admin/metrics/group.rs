@@ -119,6 +119,43 @@ fn failures(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::
         groups
             .iter()
             .map(|group| (label(group), group.metrics.replay_dropped.get())),
+    )?;
+    migrations(encoder, groups)
+}
+
+/// MCP sessions that lost their peer.
+fn migrations(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
+    counters(
+        encoder,
+        (
+            "backstay_mcp_session_migrations",
+            "MCP sessions that lost their peer, by what became of them",
+        ),
+        groups.iter().flat_map(|group| {
+            let counts = &group.metrics.migrations;
+            let outcomes = [("failed", &counts.failed), ("moved", &counts.moved)];
+            outcomes.map(|(outcome, count)| (labels(group, "outcome", outcome), count.get()))
+        }),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_mcp_stale_messages_dropped",
+            "Answers of clients to servers that were gone: taken and dropped",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), group.metrics.migrations.dropped.get())),
+    )?;
+    durations(
+        encoder,
+        (
+            "backstay_mcp_session_migration_duration_seconds",
+            "From the loss of the peer to the new place of the MCP session",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), &group.metrics.migrations.duration)),
     )
 }
 
