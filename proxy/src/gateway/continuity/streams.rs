@@ -1,10 +1,10 @@
 //! Event streams that go on where another peer's stopped.
 
 use crate::hooks::{Prefix, Reply, ResponseAction, Stop, Transform};
-use crate::mcp::Era;
 use crate::mcp::fault::{Cause, Delivery, Fault, Position};
 use crate::mcp::rewriter::Rewriter;
 use crate::mcp::sse::{End, Scanner};
+use crate::mcp::{Era, Message};
 use bytes::{Bytes, BytesMut};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -55,7 +55,10 @@ pub(in crate::gateway) fn as_events(
 ) -> ResponseAction {
     match action {
         ResponseAction::Forward if events => ResponseAction::Forward,
-        ResponseAction::Forward if prefix.ended => ResponseAction::Replace(event(prefix.bytes)),
+        ResponseAction::Forward if prefix.ended => match Message::peek(prefix.bytes) {
+            Message::Response { .. } => ResponseAction::Replace(event(prefix.bytes)),
+            _ => ResponseAction::Relocate("the answer is none"),
+        },
         ResponseAction::Forward if prefix.bytes.len() < LARGEST => ResponseAction::Read(LARGEST),
         ResponseAction::Forward => ResponseAction::Relocate("the answer is too long for an event"),
         ResponseAction::Replace(reply) => ResponseAction::Replace(event(reply.body())),
