@@ -136,11 +136,10 @@ fn end_of_event(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let end = match (byte, bytes.get(at + 1)) {
-            (b'\n', _) => at + 1,
             (b'\r', Some(b'\n')) => at + 2,
             // It may be half a line end.
             (b'\r', None) => return None,
-            (b'\r', Some(_)) => at + 1,
+            (b'\n' | b'\r', _) => at + 1,
             _ => {
                 at += 1;
                 continue;

@@ -13,10 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// that did none of it have no entry.
 #[derive(Debug)]
 pub(in crate::gateway) struct Bindings {
-    shards: Box<[Mutex<BTreeMap<Key, Arc<Binding>>>]>,
+    shards: Box<[Mutex<Shard>]>,
     entries: AtomicUsize,
     most: usize,
 }
+
+type Shard = BTreeMap<Key, Arc<Binding>>;
 
 /// Which MCP session: a digest of its group, first peer and first upstream id.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -132,7 +134,7 @@ impl Bindings {
         self.entries.load(Ordering::Relaxed)
     }
 
-    fn shard(&self, key: Key) -> MutexGuard<'_, BTreeMap<Key, Arc<Binding>>> {
+    fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
         let at = usize::from(key.0[0]) % SHARDS;
         self.shards[at]
             .lock()
