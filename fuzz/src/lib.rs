@@ -115,6 +115,30 @@ pub fn event_stream(data: &[u8]) {
     assert_eq!(passed, stream.len(), "bytes were lost");
 }
 
+/// The response of a peer: however it is cut into pieces, it means the same.
+pub fn upstream_response(data: &[u8]) {
+    let Some((first, response)) = data.split_first() else {
+        return;
+    };
+    let step = usize::from(first >> 1).max(1);
+    let method = match first & 1 {
+        0 => http::Method::GET,
+        _ => http::Method::HEAD,
+    };
+    let mut whole = proxy::memory::replay(method.clone(), &[response]);
+    let pieces: Vec<&[u8]> = response.chunks(step).collect();
+    let mut pieces = proxy::memory::replay(method, &pieces);
+    for replayed in [&mut whole, &mut pieces] {
+        assert!(
+            replayed.whole || !replayed.reusable,
+            "a broken connection is not reused"
+        );
+        // What follows the response may not have come yet.
+        replayed.reusable = false;
+    }
+    assert_eq!(whole, pieces, "the response depends on the pieces");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,13 +158,14 @@ mod tests {
 
     #[test]
     fn every_target_survives_noise_and_its_seeds() {
-        let seeds: [&[u8]; 6] = [
+        let seeds: [&[u8]; 7] = [
             b"listeners: [{listen: 127.0.0.1:0}]\ngroups: [{peers: [{url: http://127.0.0.1:1}]}]\n",
             b"mcp-protocol-version:2026-07-28\nmcp-method:tools/call\nmcp-name:=?base64?YQ==?=\n",
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
             b"bs1.k.AAAA",
             b"\x03id: 1\ndata: {}\n\nevent: message\r\ndata: x\r\n\r\n",
             b"\x02event: endpoint\ndata: /messages?x=1\n\ndata: more\n\n",
+            b"\x06HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x\r\nok\r\n0\r\na: b\r\n\r\n",
         ];
         let noise = (0..400).map(noise);
         for data in seeds.into_iter().map(<[u8]>::to_vec).chain(noise) {
@@ -150,6 +175,7 @@ mod tests {
             json_rpc(&data);
             sealed_id(&data);
             event_stream(&data);
+            upstream_response(&data);
         }
     }
 }

@@ -188,7 +188,7 @@ impl<N: Network, H: Hooks> Pieces for Incoming<N, H> {
             let Some(frame) = ready!(connection.poll_frame(cx)) else {
                 let (thread, group, peer) = &self.keep;
                 if let Some(connection) = self.connection.take() {
-                    keep(thread, group, *peer, connection, cx);
+                    keep(thread, group, *peer, connection);
                 }
                 return Poll::Ready(None);
             };

@@ -177,6 +177,14 @@ pub struct LimitMetrics {
     pub http2_frames: Counter,
     /// HTTP/2 connections closed because of too many reset streams.
     pub http2_resets: Counter,
+    /// Response heads too large, or of too many fields.
+    pub upstream_head: Counter,
+    /// Responses with too many interim responses before them.
+    pub interim_responses: Counter,
+    /// Response bodies with too many chunk extensions.
+    pub chunk_extensions: Counter,
+    /// Response bodies with too large trailers.
+    pub trailers: Counter,
 }
 
 /// What is counted for a group.

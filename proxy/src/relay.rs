@@ -9,7 +9,7 @@ use crate::pace::{BodyKind, COMMENT, Dawdle, Pace, PaceBounds};
 use crate::thread::Thread;
 use crate::trailers;
 use crate::transaction::Transaction;
-use crate::upstream::Connection;
+use crate::upstream::{BodyError, Connection, Fault};
 use bytes::Bytes;
 use http::response;
 use http_body::{Frame, SizeHint};
@@ -133,7 +133,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                         && matches!(&self.source, Source::Peer { connection, .. } if connection.is_end_stream());
                     let data = self.out(data);
                     if over {
-                        self.end(cx);
+                        self.end();
                     }
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
@@ -142,16 +142,16 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                     if let Some(trailers) = frame.trailers_mut() {
                         trailers::strip(trailers);
                     }
-                    let last = self.last_words(cx);
+                    let last = self.last_words();
                     Poll::Ready(Some(last.unwrap_or(Ok(frame))))
                 }
             },
-            Some(Err(_)) => self.cut(cx),
+            Some(Err(error)) => self.broken(&error, cx),
             None if self.goes_on(Stop::Clean) => {
-                self.release(cx);
+                self.release();
                 self.search(cx)
             }
-            None => Poll::Ready(self.last_words(cx)),
+            None => Poll::Ready(self.last_words()),
         }
     }
 
@@ -209,12 +209,12 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     }
 
     /// The body has ended; what the transformation adds, if anything.
-    fn last_words(&mut self, cx: &mut Context<'_>) -> Option<Result<Frame<Bytes>, Cut>> {
+    fn last_words(&mut self) -> Option<Result<Frame<Bytes>, Cut>> {
         let last = self
             .transform
             .as_mut()
             .and_then(|transform| transform.end());
-        self.end(cx);
+        self.end();
         Some(Ok(Frame::data(self.passed(last?))))
     }
 
@@ -245,20 +245,39 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     }
 
     /// The peer's response is whole: the connection may serve another request.
-    fn end(&mut self, cx: &mut Context<'_>) {
+    fn end(&mut self) {
         self.finished();
-        self.release(cx);
+        self.release();
     }
 
     /// The connection to the peer may serve another request.
-    fn release(&mut self, cx: &mut Context<'_>) {
+    fn release(&mut self) {
         if let Source::Peer { connection, pick } =
             std::mem::replace(&mut self.source, Source::Ended)
             && let Some(transaction) = &self.transaction
             && let Some(group) = &transaction.group
         {
-            keep(&self.thread, group, pick.peer(), connection, cx);
+            keep(&self.thread, group, pick.peer(), connection);
         }
+    }
+
+    /// The response stops short, for a reason the codec knows.
+    fn broken(
+        &mut self,
+        error: &BodyError,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let BodyError::Peer(error) = error else {
+            // No peer can go on without the rest of the request.
+            self.source = Source::Ended;
+            return Poll::Ready(Some(self.cut_short()));
+        };
+        let fault = error.downcast_ref::<Fault>();
+        let limits = &self.thread.shared.metrics.limits;
+        if let Some(counter) = fault.and_then(|fault| fault.counter(limits)) {
+            counter.increment();
+        }
+        self.cut(cx)
     }
 
     /// The peer's response stops short.
@@ -311,9 +330,8 @@ pub(crate) fn keep<N: Network, H: Hooks>(
     group: &Group,
     peer: PeerIndex,
     mut connection: Connection<N::Stream>,
-    cx: &mut Context<'_>,
 ) {
-    if !connection.is_idle(cx) {
+    if !connection.is_idle() {
         return;
     }
     let settings = &group.settings;
@@ -334,9 +352,8 @@ pub(crate) fn finish<N: Network, H: Hooks>(
     pick: &Pick,
 ) -> response::Parts {
     transaction.complete();
-    let mut cx = Context::from_waker(std::task::Waker::noop());
     if let Some(group) = &transaction.group {
-        keep(thread, group, pick.peer(), answer.connection, &mut cx);
+        keep(thread, group, pick.peer(), answer.connection);
     }
     answer.head
 }

@@ -34,11 +34,7 @@ pub(crate) struct Thread<N: Network, H: Hooks> {
 
 impl<N: Network, H: Hooks> Thread<N, H> {
     pub(crate) fn head_limits(&self) -> HeadLimits {
-        let limits = &self.shared.limits;
-        HeadLimits {
-            head_size: limits.upstream_head_size,
-            headers: limits.headers,
-        }
+        HeadLimits::new(&self.shared.limits)
     }
 }
 

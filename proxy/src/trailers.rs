@@ -22,7 +22,7 @@ pub(crate) fn strip(trailers: &mut HeaderMap) {
 }
 
 /// Besides the hop-by-hop fields and those that others rely on.
-const REFUSED: [&str; 10] = [
+const REFUSED: [&str; 12] = [
     "age",
     "content-encoding",
     "content-range",
@@ -30,7 +30,9 @@ const REFUSED: [&str; 10] = [
     "location",
     "max-forwards",
     "range",
+    "retry-after",
     "set-cookie",
+    "trailer",
     "vary",
     "www-authenticate",
 ];
@@ -57,6 +59,7 @@ mod tests {
             ("mcp-session-id", false),
             ("set-cookie", false),
             ("te", false),
+            ("trailer", false),
             ("transfer-encoding", false),
             ("x-forwarded-for", false),
             ("x_forwarded_for", false),

@@ -24,6 +24,9 @@ pub(super) fn limits(limits: file::Limits, found: &mut Findings) -> Limits {
             .requests_per_connection
             .unwrap_or(default.requests_per_connection),
         headers: limits.headers.unwrap_or(default.headers),
+        interim_responses: limits
+            .interim_responses
+            .unwrap_or(default.interim_responses),
         ..default
     };
     let checked = times(&limits, checked, found);
@@ -132,6 +135,14 @@ fn sizes(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
             head.0,
             head.1,
         ),
+        chunk_extensions: size(
+            "chunk_extensions",
+            limits.chunk_extensions,
+            default.chunk_extensions,
+            0,
+            MIB,
+        ),
+        trailers: size("trailers", limits.trailers, default.trailers, KIB, MIB),
         replay_body: size(
             "replay_body",
             limits.replay_body,

@@ -40,6 +40,13 @@ pub(crate) struct Limits {
     pub(crate) headers: Option<usize>,
     /// A response head. Default: `64KiB`.
     pub(crate) upstream_head_size: Option<Size>,
+    /// Interim (1xx) responses of a peer before the final one. Default: 10.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) interim_responses: Option<u32>,
+    /// Chunk extensions in a response body. Default: `16KiB`.
+    pub(crate) chunk_extensions: Option<Size>,
+    /// Trailers after a response body. Default: `16KiB`.
+    pub(crate) trailers: Option<Size>,
     /// A request body kept for another attempt; a larger one streams, and is sent once. Default:
     /// `256KiB`.
     pub(crate) replay_body: Option<Size>,
@@ -55,14 +62,6 @@ pub(crate) struct Limits {
     pub(crate) drain_requests: Option<Span>,
     /// How long streams may run on after a shutdown began. Default: `5m`.
     pub(crate) drain_streams: Option<Span>,
-    /// Bytes of chunk extensions in a body. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) chunk_extensions: Option<serde_json::Value>,
-    /// Bytes of trailers. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) trailers: Option<serde_json::Value>,
     /// HTTP/2 connections of clients.
     pub(crate) http2: Option<Http2>,
 }

@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
 use crate::upload::Upload;
-use crate::upstream::{ConnectError, Connection, ExchangeError, UpstreamHead, open};
+use crate::upstream::{ConnectError, Connection, ExchangeError, Fault, UpstreamHead, open};
 use http::response;
 use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
 use std::error::Error;
@@ -99,8 +99,7 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
     };
     peer.tls_succeeded();
     peer.metrics.connections.increment();
-    let opened = Connection::open(stream, thread.head_limits()).await;
-    opened.map_err(|error| failed(Cause::Connect, Some(Arc::new(error))))
+    Ok(Connection::http1(stream))
 }
 
 /// Sends the request and waits for the head of its response.
@@ -162,12 +161,25 @@ pub(crate) async fn send<N: Network, H: Hooks>(
             unsent,
             source,
         })) => {
+            count(thread, source.as_deref());
             let sent = if unsent { Sent::Nothing } else { sent };
             Err(failed(cause, sent, source))
         }
         Err(GaveUp::Late) => Err(failed(Cause::HeadTimeout, sent, None)),
         Err(GaveUp::Lost) => Err(failed(Cause::Lost, sent, None)),
         Err(GaveUp::Total) => Err(Failed::Total(sent)),
+    }
+}
+
+/// Counts the limit of ours that a response has exceeded, if it did.
+fn count<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    error: Option<&(dyn Error + Send + Sync + 'static)>,
+) {
+    let fault = error.and_then(|error| error.downcast_ref::<Fault>());
+    let limits = &thread.shared.metrics.limits;
+    if let Some(counter) = fault.and_then(|fault| fault.counter(limits)) {
+        counter.increment();
     }
 }
 

@@ -107,4 +107,4 @@ impl<N: Network, H: Hooks> HttpBody for Served<N, H> {
 
 /// What hyper allows by itself. Told another number it fills a table of that length for every head:
 /// 3,500 instructions a request.
-pub(crate) const HYPER_HEADERS: usize = 100;
+const HYPER_HEADERS: usize = 100;

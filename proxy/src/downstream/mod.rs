@@ -15,5 +15,4 @@ mod upload_pace;
 mod watched;
 
 pub(crate) use accept::{Admission, Door, Listening, Worker, accept_loop, arrive_loop};
-pub(crate) use http1::HYPER_HEADERS;
 pub(crate) use registry::Registry;

@@ -12,6 +12,8 @@
 //! stream.rs    one end of it, as tokio reads and writes it
 //! listener.rs  what waits to be accepted
 //! ```
+//!
+//! Besides: [`replay`], the codec for peers over a script of bytes.
 
 pub mod example;
 mod host;
@@ -21,6 +23,7 @@ mod network;
 mod pipe;
 mod stream;
 
+pub use crate::upstream::h1::replay::{Replayed, replay};
 pub use host::Connecting;
 pub use link::Cut;
 pub use listener::MemoryListener;

@@ -32,6 +32,12 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a response head; interim (1xx) responses before it may be as much again.
     pub upstream_head_size: usize,
+    /// Interim (1xx) responses of a peer before the final one.
+    pub interim_responses: u32,
+    /// Bytes of chunk extensions in a peer's response body.
+    pub chunk_extensions: usize,
+    /// Bytes of trailers after a peer's response body.
+    pub trailers: usize,
     /// Bytes of one request body kept for another attempt; above it the body streams, once.
     pub replay_body: usize,
     /// Bytes of request bodies kept for another attempt, in all.
@@ -65,6 +71,9 @@ impl Default for Limits {
             target_size: 8 * 1024,
             headers: 100,
             upstream_head_size: 64 * 1024,
+            interim_responses: 10,
+            chunk_extensions: 16 * 1024,
+            trailers: 16 * 1024,
             replay_body: 256 * 1024,
             replay_total: 64 * 1024 * 1024,
             mcp_body: 4 * 1024 * 1024,

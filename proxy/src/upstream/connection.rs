@@ -2,14 +2,13 @@
 
 use super::h1;
 use super::head::UpstreamHead;
+use crate::settings::Limits;
 use crate::tls::Wire;
 use crate::upload::UploadBody;
 use bytes::Bytes;
 use http::response;
 use http_body::{Frame, SizeHint};
 use std::error::Error;
-use std::fmt;
-use std::io;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -23,13 +22,32 @@ pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     H1(h1::Connection<Wire<S>>),
 }
 
-/// Limits of a response head.
+/// Limits of a response head, and of what frames its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
     /// Bytes of the response head; what comes before it (1xx) may be as much again.
     pub(crate) head_size: usize,
-    /// Fields of the response head.
+    /// Fields of the response head, and of the trailers.
     pub(crate) headers: usize,
+    /// Interim responses.
+    pub(crate) interim: u32,
+    /// Bytes of chunk extensions in a body.
+    pub(crate) extensions: usize,
+    /// Bytes of trailers.
+    pub(crate) trailers: usize,
+}
+
+impl HeadLimits {
+    /// What the settings say.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            head_size: limits.upstream_head_size,
+            headers: limits.headers,
+            interim: limits.interim_responses,
+            extensions: limits.chunk_extensions,
+            trailers: limits.trailers,
+        }
+    }
 }
 
 /// Why an exchange brought no response head.
@@ -48,26 +66,19 @@ pub(crate) enum ExchangeError {
     },
 }
 
-/// The peer did not send its whole body.
+/// Why a response body stops short.
 #[derive(Debug)]
-pub(crate) struct BodyError(pub(crate) Box<dyn Error + Send + Sync>);
-
-impl fmt::Display for BodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the peer did not send its whole body")
-    }
-}
-
-impl Error for BodyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
-    }
+pub(crate) enum BodyError {
+    /// The client did not send the rest of its own body, so the peer cannot go on.
+    Client,
+    /// The peer, or the connection to it; what the codec or the system said.
+    Peer(Box<dyn Error + Send + Sync>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Speaks HTTP/1.1 on a new connection.
-    pub(crate) async fn open(stream: Wire<S>, limits: HeadLimits) -> io::Result<Self> {
-        h1::Connection::open(stream, limits).await.map(Self::H1)
+    pub(crate) fn http1(stream: Wire<S>) -> Self {
+        Self::H1(h1::Connection::new(stream))
     }
 
     /// Whether it served a request before this one.
@@ -140,9 +151,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     }
 
     /// Whether another request may follow, now that the response was read to its end.
-    pub(crate) fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn is_idle(&mut self) -> bool {
         match self {
-            Self::H1(connection) => connection.is_idle(cx),
+            Self::H1(connection) => connection.is_idle(),
         }
     }
 }

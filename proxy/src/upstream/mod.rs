@@ -2,11 +2,12 @@
 
 mod connect;
 mod connection;
-mod h1;
+pub(crate) mod h1;
 mod head;
 mod pool;
 
 pub(crate) use connect::{ConnectError, connect, is_exhaustion, open};
-pub(crate) use connection::{Connection, ExchangeError, HeadLimits};
+pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits};
+pub(crate) use h1::Fault;
 pub use head::UpstreamHead;
 pub(crate) use pool::Pools;

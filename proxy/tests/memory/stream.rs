@@ -206,19 +206,30 @@ fn pieces_arrive_as_they_are_sent() {
 }
 
 #[test]
-fn an_answer_with_trailers_arrives_whole() {
+fn trailers_arrive_both_ways_and_what_may_not_be_one_does_not() {
     run(async {
         let world = World::new(1);
         let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n";
         world.peers[0].next(Script(vec![
             Step::Body,
             Step::Write(head.to_vec()),
-            Step::Write(b"2\r\nok\r\n0\r\nx-sum: 7\r\n\r\n".to_vec()),
+            Step::Write(b"2\r\nok\r\n0\r\nx-sum: 7\r\nhost: evil\r\n\r\n".to_vec()),
         ]));
         let mut client = Client::new(&world).await;
-        let ask = Ask::get("/trailers").field("te", "trailers");
-        let reply = client.ask(&ask).await.unwrap();
+        let ask = Ask::post("/trailers", "").chunked(1);
+        let ask = ask.field("te", "trailers").field("trailer", "x-sent");
+        client.send(&ask.head()).await;
+        let rest = b"2\r\nhi\r\n0\r\nx-sent: 8\r\nauthorization: evil\r\n\r\n";
+        client.send(rest).await;
+        let reply = client.wire.reply("POST").await.unwrap();
         assert_eq!(reply.text(), "ok");
+        assert_eq!(reply.trailers, [("x-sum".to_owned(), "7".to_owned())]);
+        let entry = world.ledger.only("/trailers");
+        assert_eq!(entry.body, b"hi");
+        assert_eq!(entry.trailers, [("x-sent".to_owned(), "8".to_owned())]);
+        // The connection is as good as before.
+        let next = client.ask(&Ask::get("/next")).await.unwrap();
+        assert_eq!(next.text(), "hello");
     });
 }
 
@@ -376,4 +387,28 @@ fn bytes_in_any_pieces_mean_the_same() {
             assert!(world.ledger.entries()[1].body == body);
         });
     }
+}
+
+#[test]
+fn a_client_that_leaves_its_upload_is_not_held_against_a_peer_that_answers() {
+    run(async {
+        let world = World::new(1);
+        let head = Answer::new(200, "").form(Form::Chunked).head();
+        world.peers[0].next(Script(vec![
+            Step::Head,
+            Step::Write(head),
+            Step::Write(chunk(b"early")),
+            Step::Hang,
+        ]));
+        let mut client = Client::new(&world).await;
+        let ask = Ask::post("/left", vec![b'x'; 1000]).chunked(10);
+        client.send(&ask.head()).await;
+        client.send(&chunk(b"some")).await;
+        client.wire.reply_head("POST").await.unwrap();
+        client.send(b"this is no chunk\r\n").await;
+        settle(Duration::from_secs(1)).await;
+        assert_eq!(world.view()[0].failures, 0);
+        assert_eq!(world.group.metrics.failures.cut.get(), 1);
+        assert_eq!(world.network.connections(world.peers[0].ip()), 0);
+    });
 }

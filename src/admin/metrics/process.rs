@@ -71,6 +71,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
     let limits = &metrics.limits;
     let hits = [
         ("body_timeout", &limits.body_timeout),
+        ("chunk_extensions", &limits.chunk_extensions),
         ("connections", &limits.connections),
         ("connections_per_address", &limits.connections_per_address),
         ("descriptors", &limits.descriptors),
@@ -78,12 +79,15 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         ("head_timeout", &limits.head_timeout),
         ("http2_frames", &limits.http2_frames),
         ("http2_resets", &limits.http2_resets),
+        ("interim_responses", &limits.interim_responses),
         ("keep_alive", &limits.keep_alive),
         ("max_body", &limits.max_body),
         ("parse", &limits.parse),
         ("replay", &limits.replay),
         ("requests_per_connection", &limits.requests),
         ("tls_handshake", &limits.tls_handshake),
+        ("trailers", &limits.trailers),
+        ("upstream_head", &limits.upstream_head),
         ("write_stall", &limits.write_stall),
     ];
     counters(

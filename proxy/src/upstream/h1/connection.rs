@@ -1,82 +1,67 @@
-//! One HTTP/1.1 connection to a peer; hyper's client for now.
-//!
-//! The connection is polled inside the task of the request that uses it: a second task would
-//! cost a wake-up for every chunk. Only while an upload goes on after the response head does a
-//! local task own it, because the client may read nothing until its upload has ended.
+//! One HTTP/1.1 connection to a peer.
 
 use super::super::connection::{BodyError, ExchangeError, HeadLimits};
 use super::super::head::UpstreamHead;
-use super::counted::{Counted, Counts};
-use crate::downstream::HYPER_HEADERS;
-use crate::upload::{UploadBody, UploadError};
+use super::body::{Body, Step};
+use super::decode::{Asked, decode};
+use super::fault::Fault;
+use super::input::Input;
+use super::interim::Interim;
+use super::output::Output;
+use super::pump::{Half, Pump};
+use crate::upload::UploadBody;
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
-use http::{Request, response};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
-use hyper_util::rt::TokioIo;
+use http::{Method, header, response};
+use http_body::{Frame, SizeHint};
+use std::cell::RefCell;
 use std::fmt;
-use std::future::Future as _;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use tokio::io::{AsyncRead, AsyncWrite};
-
-type Io<S> = TokioIo<Counted<S>>;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// One HTTP/1.1 connection to a peer.
-pub(crate) struct Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-    sender: http1::SendRequest<UploadBody>,
-    driver: Driver<S>,
-    counts: Arc<Counts>,
-    incoming: Option<Incoming>,
+///
+/// One exchange at a time: [`exchange`](Self::exchange), the frames of its body, and
+/// [`is_idle`](Self::is_idle) before the next one. Dropping it closes it.
+pub(crate) struct Connection<S> {
+    core: Rc<RefCell<Core<S>>>,
+    pump: Option<Pump>,
     reused: bool,
 }
 
-enum Driver<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-    Inline(Box<http1::Connection<Io<S>, UploadBody>>),
-    /// A local task polls it.
-    Detached {
-        _task: Detached,
-    },
-    /// It has ended.
-    Gone,
+/// What the two halves share.
+struct Core<S> {
+    stream: S,
+    output: Output,
+    input: Input,
+    /// What is left of the response.
+    body: Body,
+    keep_alive: bool,
 }
 
-/// A connection that a local task polls; dropping this ends the task and the connection.
-#[derive(Debug)]
-struct Detached(tokio::task::JoinHandle<()>);
-
-impl Drop for Detached {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Why there is no response head.
+enum HeadError {
+    Fault(Fault),
+    Io(io::Error),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     /// Speaks HTTP/1.1 on a new connection.
-    pub(crate) async fn open(stream: S, limits: HeadLimits) -> io::Result<Self> {
-        let (counted, counts) = Counted::new(stream);
-        let mut builder = http1::Builder::new();
-        // hyper refuses anything below 8 KiB.
-        builder.max_buf_size(limits.head_size.max(8 * 1024));
-        if limits.headers != HYPER_HEADERS {
-            builder.max_headers(limits.headers);
-        }
-        let (sender, connection) = builder
-            .handshake(TokioIo::new(counted))
-            .await
-            .map_err(io::Error::other)?;
-        let driver = Driver::Inline(Box::new(connection));
-        Ok(Self {
-            sender,
-            driver,
-            counts,
-            incoming: None,
+    pub(crate) fn new(stream: S) -> Self {
+        let core = Core {
+            stream,
+            output: Output::new(),
+            input: Input::new(),
+            body: Body::Done,
+            keep_alive: true,
+        };
+        Self {
+            core: Rc::new(RefCell::new(core)),
+            pump: None,
             reused: false,
-        })
+        }
     }
 
     /// Whether it served a request before this one.
@@ -86,15 +71,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
 
     /// Bytes written and read so far.
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        (self.counts.sent(), self.counts.received())
+        let core = self.core.borrow();
+        (core.output.sent, core.input.received)
     }
 
-    /// Whether an idle connection can take another request: it is looked at once, which costs a
-    /// system call only if the reactor has seen something on it.
+    /// Whether an idle connection can take another request: nothing has come on it, not even its
+    /// end. Costs a system call only if the reactor has seen something.
     pub(crate) fn is_usable(&mut self) -> bool {
         self.reused = true;
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
         let mut cx = Context::from_waker(Waker::noop());
-        self.poll_driver(&mut cx).is_pending() && self.sender.is_ready()
+        let stream = &mut self.core.borrow_mut().stream;
+        // A byte that nobody asked for belongs to no response of ours (RFC 9112 §9.2).
+        Pin::new(stream)
+            .poll_read(&mut cx, &mut buffer)
+            .is_pending()
     }
 
     /// Sends a request and waits for the head of its response. `give_up` ends the wait.
@@ -107,46 +99,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         limits: HeadLimits,
         mut give_up: impl FnMut(&Context<'_>) -> Poll<G>,
     ) -> Result<Result<response::Parts, ExchangeError>, G> {
-        self.incoming = None;
-        let mut parts = head.to_parts();
-        if !body.is_end_stream() && !parts.headers.contains_key(header::CONTENT_LENGTH) {
-            // hyper's client drops the body of a GET whose head does not announce one.
-            let chunked = HeaderValue::from_static("chunked");
-            parts.headers.insert(header::TRANSFER_ENCODING, chunked);
-        }
-        let request = Request::from_parts(parts, body);
-        let received = self.counts.received();
-        let allowance = limits.head_size as u64 * 2;
-        let mut sending = pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
-        let counts = &self.counts;
-        let exchanged = std::future::poll_fn(|cx| {
-            let ended = match driver {
-                Driver::Inline(connection) => Pin::new(&mut **connection).poll(cx).is_ready(),
-                Driver::Detached { .. } | Driver::Gone => false,
-            };
-            if ended {
-                *driver = Driver::Gone;
+        let asked = Asked {
+            head: head.method() == Method::HEAD,
+            upgrade: head.contains(&header::UPGRADE),
+        };
+        let mut interim = Interim::default();
+        let before = {
+            let core = &mut *self.core.borrow_mut();
+            core.output.begin(head, body);
+            core.output.sent
+        };
+        std::future::poll_fn(|cx| {
+            let core = &mut *self.core.borrow_mut();
+            core.output.poll_send(&mut core.stream, cx);
+            if core.output.deserted {
+                return Poll::Ready(Ok(Err(ExchangeError::Client)));
             }
-            if let Poll::Ready(result) = sending.as_mut().poll(cx) {
-                return Poll::Ready(Ok(result.map_err(explain)));
-            }
-            // hyper reads interim responses without end (http-safety.md 1, 9).
-            if counts.received() - received > allowance {
-                return Poll::Ready(Ok(Err(ExchangeError::Peer {
-                    cause: lb::Cause::Malformed,
-                    unsent: false,
-                    source: None,
-                })));
+            if let Poll::Ready(result) = core.poll_head(asked, limits, &mut interim, cx) {
+                let unsent = core.output.sent == before;
+                return Poll::Ready(Ok(result.map_err(|error| core.explain(error, unsent))));
             }
             give_up(cx).map(Err)
         })
-        .await?;
-        Ok(exchanged.map(|response| {
-            let (head, incoming) = response.into_parts();
-            self.incoming = Some(incoming);
-            head
-        }))
+        .await
     }
 
     /// Reads the next frame of the response body.
@@ -154,116 +129,177 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let mut polled = self.poll_incoming(cx);
-        if polled.is_pending() {
-            // Whether it has ended or not: what it read is in the channel now.
-            polled = match self.poll_driver(cx) {
-                Poll::Ready(()) | Poll::Pending => self.poll_incoming(cx),
-            };
-        }
-        polled.map_err(|error| BodyError(error.into()))
-    }
-
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        match &mut self.incoming {
-            Some(incoming) => Pin::new(incoming).poll_frame(cx),
-            None => Poll::Ready(None),
-        }
+        let core = &mut *self.core.borrow_mut();
+        let Some(pump) = &self.pump else {
+            if !core.output.is_over() {
+                core.output.poll_send(&mut core.stream, cx);
+            }
+            return core.poll_frame(cx);
+        };
+        let waker = pump.both.waker(Half::Reader, cx);
+        core.poll_frame(&mut Context::from_waker(&waker))
     }
 
     /// Whether the response body is known to have no further frame.
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
+        self.core.borrow().body.is_done()
     }
 
     /// What is known of the length of the rest of the response body.
     pub(crate) fn size_hint(&self) -> SizeHint {
-        let incoming = self.incoming.as_ref();
-        incoming.map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+        match self.core.borrow().body {
+            Body::Done => SizeHint::with_exact(0),
+            Body::Length(left) => SizeHint::with_exact(left),
+            Body::Chunked(_) | Body::UntilClose => SizeHint::default(),
+        }
     }
 
-    /// Lets a local task poll it, when the upload goes on after the response head.
+    /// Lets a local task send the rest of the upload.
     pub(crate) fn detach(&mut self) {
-        if let Driver::Inline(connection) = std::mem::replace(&mut self.driver, Driver::Gone) {
-            let task = tokio::task::spawn_local(async move {
-                // An error also reaches the response body, which reports it.
-                drop(connection.await);
-            });
-            self.driver = Driver::Detached {
-                _task: Detached(task),
+        // Weak, so that dropping the connection closes it at once.
+        let core = Rc::downgrade(&self.core);
+        self.pump = Some(Pump::start(move |cx| {
+            let Some(core) = core.upgrade() else {
+                return Poll::Ready(());
             };
-        }
+            let core = &mut *core.borrow_mut();
+            core.output.poll_send(&mut core.stream, cx);
+            if !core.output.is_over() {
+                return Poll::Pending;
+            }
+            if core.output.deserted {
+                // The reader is told.
+                cx.waker().wake_by_ref();
+            }
+            Poll::Ready(())
+        }));
     }
 
     /// Whether another request may follow, now that the response was read to its end.
-    pub(crate) fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
-        self.incoming = None;
-        if !matches!(self.driver, Driver::Inline(_)) {
-            return false;
+    pub(crate) fn is_idle(&mut self) -> bool {
+        let core = &mut *self.core.borrow_mut();
+        let idle = core.keep_alive
+            && core.body.is_done()
+            && core.output.is_done()
+            // Bytes beyond the response are part of nothing (RFC 9112 §9.2).
+            && core.input.buffer.is_empty();
+        if idle {
+            self.pump = None;
+            core.input.rest();
+            core.output.rest();
         }
-        self.sender.is_ready() || (self.poll_driver(cx).is_pending() && self.sender.is_ready())
+        idle
     }
 
-    fn poll_driver(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.driver {
-            Driver::Inline(connection) => {
-                if Pin::new(&mut **connection).poll(cx).is_pending() {
-                    return Poll::Pending;
+    /// The stream, and what was read beyond the head: for a tunnel, after a switch of protocols.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tunnels will begin here"))]
+    pub(crate) fn into_io(self) -> Option<(S, Bytes)> {
+        let core = Rc::into_inner(self.core)?.into_inner();
+        Some((core.stream, core.input.buffer.freeze()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Core<S> {
+    fn poll_head(
+        &mut self,
+        asked: Asked,
+        limits: HeadLimits,
+        interim: &mut Interim,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<response::Parts, HeadError>> {
+        // What holds no further line needs no further look, however slowly it drips in.
+        let mut look = !self.input.buffer.is_empty();
+        loop {
+            let buffer = &mut self.input.buffer;
+            if look && let Some(head) = decode(buffer, asked, limits).map_err(HeadError::Fault)? {
+                let switched = head.parts.status == http::StatusCode::SWITCHING_PROTOCOLS;
+                if head.parts.status.is_informational() && !switched {
+                    interim.passed(&head, limits).map_err(HeadError::Fault)?;
+                    look = !self.input.buffer.is_empty();
+                    continue;
                 }
-                self.driver = Driver::Gone;
-                Poll::Ready(())
+                self.body = head.body;
+                self.keep_alive = head.keep_alive;
+                return Poll::Ready(Ok(head.parts));
             }
-            Driver::Detached { .. } => Poll::Pending,
-            Driver::Gone => Poll::Ready(()),
+            let polled = self.input.poll_more(&mut self.stream, 0, cx);
+            let read = ready!(polled).map_err(HeadError::Io)?;
+            if read == 0 {
+                return Poll::Ready(Err(HeadError::Fault(Fault::Ended)));
+            }
+            let buffer = &self.input.buffer;
+            let new = buffer.get(buffer.len() - read..).unwrap_or_default();
+            look = buffer.len() >= limits.head_size || memchr::memchr(b'\n', new).is_some();
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let step = self.body.step(&mut self.input.buffer);
+            match step.map_err(|fault| BodyError::Peer(fault.into()))? {
+                Step::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Step::Trailers(fields) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
+                Step::End => return Poll::Ready(None),
+                Step::More => {}
+            }
+            if self.output.deserted {
+                return Poll::Ready(Some(Err(BodyError::Client)));
+            }
+            let expected = match self.body {
+                Body::Length(left) => left,
+                _ => 0,
+            };
+            let Poll::Ready(read) = self.input.poll_more(&mut self.stream, expected, cx) else {
+                // A stream may be quiet for hours.
+                self.input.release();
+                return Poll::Pending;
+            };
+            match read {
+                Ok(0) => self
+                    .body
+                    .ended()
+                    .map_err(|fault| BodyError::Peer(fault.into()))?,
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(BodyError::Peer(error.into())))),
+            }
+        }
+    }
+
+    /// What an error means for the attempt.
+    fn explain(&mut self, error: HeadError, unsent: bool) -> ExchangeError {
+        let reset = |error: &io::Error| {
+            use io::ErrorKind::{BrokenPipe, ConnectionReset};
+            matches!(error.kind(), ConnectionReset | BrokenPipe)
+        };
+        let broken = self.output.broken.take();
+        let cause = match &error {
+            HeadError::Fault(Fault::Ended) if broken.as_ref().is_some_and(reset) => {
+                lb::Cause::Reset
+            }
+            HeadError::Fault(Fault::Ended) => lb::Cause::Closed,
+            HeadError::Fault(_) => lb::Cause::Malformed,
+            HeadError::Io(error) if reset(error) => lb::Cause::Reset,
+            HeadError::Io(_) => lb::Cause::Closed,
+        };
+        let source = match (error, broken) {
+            // What was seen first says more.
+            (HeadError::Fault(Fault::Ended), Some(broken)) => broken.into(),
+            (HeadError::Fault(fault), _) => fault.into(),
+            (HeadError::Io(error), _) => error.into(),
+        };
+        ExchangeError::Peer {
+            cause,
+            unsent,
+            source: Some(source),
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> fmt::Debug for Connection<S> {
+impl<S> fmt::Debug for Connection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("bytes", &self.bytes())
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").finish_non_exhaustive()
     }
-}
-
-/// What hyper's error means (resilience.md 3.1: the measured taxonomy).
-fn explain(mut error: TrySendError<Request<UploadBody>>) -> ExchangeError {
-    let unsent = error.take_message().is_some();
-    let source = error.into_error();
-    if find::<UploadError>(&source).is_some() {
-        return ExchangeError::Client;
-    }
-    let io = find::<io::Error>(&source).map(io::Error::kind);
-    let cause = if unsent {
-        lb::Cause::Unprocessed
-    } else if source.is_parse() || source.is_parse_too_large() || source.is_parse_status() {
-        lb::Cause::Malformed
-    } else if matches!(
-        io,
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-    ) {
-        lb::Cause::Reset
-    } else {
-        lb::Cause::Closed
-    };
-    ExchangeError::Peer {
-        cause,
-        unsent,
-        source: Some(source.into()),
-    }
-}
-
-/// The first error of type `E` in the chain.
-fn find<'a, E: std::error::Error + 'static>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }

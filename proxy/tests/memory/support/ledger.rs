@@ -18,6 +18,7 @@ pub(crate) struct Entry {
     pub(crate) at: Instant,
     pub(crate) head: Option<Head>,
     pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<(String, String)>,
     /// Its last byte came.
     pub(crate) complete: bool,
     /// The status of the answer that the peer began to write.
@@ -35,6 +36,7 @@ impl Ledger {
             at: Instant::now(),
             head: None,
             body: Vec::new(),
+            trailers: Vec::new(),
             complete: false,
             answered: None,
             whole_at: None,

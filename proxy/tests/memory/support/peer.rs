@@ -196,7 +196,8 @@ impl Exchange<'_> {
         };
         let (ledger, entry) = (self.peer.ledger.clone(), self.entry);
         let note = |piece: &[u8]| ledger.entry(entry).body.extend_from_slice(piece);
-        self.wire.body(framing, note).await?;
+        let trailers = self.wire.body(framing, note).await?;
+        ledger.entry(entry).trailers = trailers;
         ledger.entry(entry).complete = true;
         Ok(())
     }
