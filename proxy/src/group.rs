@@ -1,13 +1,13 @@
 //! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
 
-use crate::known::{Known, Serving};
+use crate::known::{Discovered, Known, Serving, Tools};
 use crate::metrics::{GroupMetrics, PeerMetrics};
 use crate::settings::{Credential, GroupSettings, GroupTls, PeerUrl, Scheme};
 use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
 use http::HeaderValue;
 use lb::PeerIndex;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A named set of interchangeable peers.
 #[derive(Debug)]
@@ -22,6 +22,10 @@ pub struct Group {
     pub metrics: GroupMetrics,
     /// Which peers serve which era of MCP.
     pub(crate) serving: Serving,
+    /// Which tools may run twice.
+    pub(crate) tools: Tools,
+    /// The last good answers to `server/discover`.
+    pub(crate) discovered: Mutex<Discovered>,
 }
 
 /// One upstream endpoint.
@@ -69,10 +73,13 @@ impl Group {
             Peer::new(peer.url.clone(), credential.cloned(), tls.as_deref())
         });
         let peers = peers.collect::<Result<Box<[Peer]>, _>>()?;
-        let known = peers.iter().map(|peer| Arc::clone(&peer.known));
-        let serving = Serving::new(known.collect());
+        let known: Box<[Arc<Known>]> = peers.iter().map(|peer| Arc::clone(&peer.known)).collect();
+        let serving = Serving::new(known.clone());
+        let tools = Tools::new(known);
         Ok(Arc::new(Self {
             serving,
+            tools,
+            discovered: Mutex::default(),
             settings,
             lb,
             peers,

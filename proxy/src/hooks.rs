@@ -329,6 +329,12 @@ pub trait Transform: fmt::Debug + 'static {
     /// The next piece.
     fn data(&mut self, piece: Bytes) -> Bytes;
 
+    /// Whether what goes out is as long as what comes in, so that the length the peer announced
+    /// holds.
+    fn keeps_length(&self) -> bool {
+        false
+    }
+
     /// Whether another peer's response should go on where this one stopped:
     /// [`Hooks::relocate`] says whose, and [`Hooks::upstream_response`] sees its head, which does
     /// not go downstream. Only event streams can go on.

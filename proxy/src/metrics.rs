@@ -207,6 +207,12 @@ pub struct GroupMetrics {
     pub replay_dropped: Counter,
     /// MCP sessions that moved, or could not.
     pub migrations: MigrationMetrics,
+    /// Answers to `server/discover` that were given from memory.
+    pub discover_recalled: Counter,
+    /// Answers to `server/discover` that were not kept, or gave way to others.
+    pub discover_dropped: Counter,
+    /// Tools, or who was shown them, that were not kept, or gave way to others.
+    pub tools_dropped: Counter,
     /// Requests in flight now.
     pub active: Gauge,
 }

@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use lb::{Admin, BreakerView, GroupView, HealthView, PeerView, Strategy, Time};
-use proxy::group::Group;
+use proxy::group::{Group, Peer};
+use proxy::known::{Known, Serves};
+use proxy::mcp::Era;
 use serde::{Deserialize, Serialize};
 
 use crate::rfc3339::rfc3339;
@@ -46,6 +48,9 @@ pub(crate) struct GroupStatus {
     pub(crate) panic: bool,
     /// Retries that the budget would allow now.
     pub(crate) retry_tokens: u32,
+    /// Whether its peers show the prober different MCP tools.
+    #[serde(default)]
+    pub(crate) tools_differ: bool,
     /// In the order of the configuration.
     pub(crate) peers: Vec<PeerStatus>,
 }
@@ -79,6 +84,41 @@ pub(crate) struct PeerStatus {
     pub(crate) losses: u32,
     /// For how long it is left alone because it has too much to do.
     pub(crate) cooling_ms: Option<u64>,
+    /// What is known of it as an MCP server, if it was seen to be one.
+    pub(crate) mcp: Option<McpStatus>,
+}
+
+/// An MCP server as it is known.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct McpStatus {
+    /// `legacy`, `modern`, or both.
+    pub(crate) eras: Vec<String>,
+    /// The revisions it is known to serve.
+    pub(crate) versions: Vec<String>,
+    /// How often it was seen to have started over.
+    pub(crate) restarts: u64,
+    /// How many tools it showed the prober.
+    pub(crate) tools: Option<usize>,
+    /// What tells them from those of another peer.
+    pub(crate) tools_digest: Option<String>,
+}
+
+impl McpStatus {
+    fn new(known: &Known) -> Option<Self> {
+        let eras = known.eras();
+        let served = [(Era::Legacy, "legacy"), (Era::Modern, "modern")]
+            .into_iter()
+            .filter(|(era, _)| eras.serves(*era) == Serves::Yes)
+            .map(|(_, name)| name.to_owned());
+        let served: Vec<String> = served.collect();
+        (!served.is_empty()).then(|| Self {
+            eras: served,
+            versions: eras.versions().map(|one| one.to_string()).collect(),
+            restarts: known.incarnation(),
+            tools: known.tools(),
+            tools_digest: known.tools_digest().map(|digest| format!("{digest:016x}")),
+        })
+    }
 }
 
 /// A breaker at one moment.
@@ -124,15 +164,17 @@ impl GroupStatus {
             forced,
             panic: view.panic,
             retry_tokens: view.retry_tokens,
+            tools_differ: group.tools_differ(),
             peers: peers
-                .map(|(view, peer)| PeerStatus::new(view, &peer.url, now))
+                .map(|(view, peer)| PeerStatus::new(view, peer, now))
                 .collect(),
         }
     }
 }
 
 impl PeerStatus {
-    fn new(view: &PeerView, url: &proxy::settings::PeerUrl, now: Time) -> Self {
+    fn new(view: &PeerView, peer: &Peer, now: Time) -> Self {
+        let url = &peer.url;
         let left = |until: Time| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
         Self {
             name: view.name.clone(),
@@ -155,6 +197,7 @@ impl PeerStatus {
             consecutive_failures: view.failures,
             losses: view.losses,
             cooling_ms: view.cooling_until.map(left),
+            mcp: McpStatus::new(&peer.known),
         }
     }
 }

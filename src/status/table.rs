@@ -48,6 +48,9 @@ fn group_details(group: &GroupStatus) -> String {
     if group.panic {
         details.push("health_ignored".to_owned());
     }
+    if group.tools_differ {
+        details.push("tools_differ".to_owned());
+    }
     details.join("  ")
 }
 
@@ -83,6 +86,9 @@ fn peer_details(group: &GroupStatus, peer: &PeerStatus) -> String {
     if let Some(millis) = peer.breaker.reopens_in_ms {
         details.push(format!("retry_in={millis}ms"));
     }
+    if let Some(mcp) = &peer.mcp {
+        details.push(format!("mcp={}", mcp.eras.join("+")));
+    }
     if group.primary_key.as_ref() == Some(&peer.name) {
         details.push("primary".to_owned());
     }
@@ -92,7 +98,7 @@ fn peer_details(group: &GroupStatus, peer: &PeerStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::BreakerStatus;
+    use crate::admin::{BreakerStatus, McpStatus};
 
     fn peer(name: &str, health: &str, breaker: &str) -> PeerStatus {
         PeerStatus {
@@ -113,6 +119,10 @@ mod tests {
             consecutive_failures: 0,
             losses: 0,
             cooling_ms: None,
+            mcp: (name == "eu").then(|| McpStatus {
+                eras: vec!["legacy".to_owned(), "modern".to_owned()],
+                ..McpStatus::default()
+            }),
         }
     }
 
@@ -137,6 +147,7 @@ mod tests {
             forced: None,
             panic: false,
             retry_tokens: 10,
+            tools_differ: true,
             peers,
         };
         let text = table(&[group]);
@@ -146,8 +157,8 @@ mod tests {
             rows,
             [
                 "NAME KIND STATE DETAILS",
-                "search group partial strategy=round_robin members=1/3 healthy",
-                "eu peer ready url=http://eu:9001/mcp tier=1 breaker=closed in_flight=2 primary",
+                "search group partial strategy=round_robin members=1/3 healthy tools_differ",
+                "eu peer ready url=http://eu:9001/mcp tier=1 breaker=closed in_flight=2 mcp=legacy+modern primary",
                 "us peer open url=http://us:9001/mcp tier=1 breaker=open in_flight=2 retry_in=1500ms",
                 "asia peer unhealthy url=http://asia:9001/mcp tier=1 breaker=closed in_flight=2",
             ]

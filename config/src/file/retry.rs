@@ -30,7 +30,7 @@ pub(crate) struct Retry {
     /// Default: `[connect, reset, timeout, 502, 503, 504]`.
     pub(crate) when: Option<Vec<Condition>>,
     /// Which MCP `tools/call` requests may run twice: `annotated` (those whose tool every peer says
-    /// to be read-only or idempotent; until that is learned, none), `never`, `always`, or a list of
+    /// to be read-only or idempotent, to whoever calls it), `never`, `always`, or a list of
     /// tools. Default: `annotated`.
     pub(crate) tools: Option<Tools>,
 }

@@ -170,7 +170,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                     None
                 }
             };
-            if transform.is_some() {
+            if transform.as_ref().is_some_and(|one| !one.keeps_length()) {
                 answer.head.headers.remove(header::CONTENT_LENGTH);
             }
             let bounds = self.pace(&answer.head);

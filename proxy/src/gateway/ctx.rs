@@ -58,6 +58,8 @@ pub(super) struct Mcp {
     pub(super) body: Option<Bytes>,
     /// Whether it may run twice by its body, once that was checked against its head.
     pub(super) safe: Option<bool>,
+    /// How often a legacy peer refused to say what it speaks.
+    pub(super) moves: u8,
 }
 
 impl Ctx {
@@ -103,6 +105,7 @@ impl Mcp {
             unknown: false,
             body: None,
             safe: None,
+            moves: 0,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::continuity::Bindings;
 use super::ctx::Ctx;
+use super::discover;
 use crate::error::ProxyError;
 use crate::hooks::Reply;
 use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply};
@@ -45,6 +46,12 @@ pub(super) async fn failure(
     {
         // Rule 22: this is why it was not repeated, and what the client can mend.
         fault.cause = Cause::Mismatch(mismatch);
+    }
+    if !matches!(fault.cause, Cause::Mismatch(_))
+        && let Some(group) = &ctx.group
+        && let Some(reply) = discover::stand_in(session, mcp, group)
+    {
+        return reply;
     }
     from(fault_reply(mcp.facts.era, &mcp.asked(), &fault))
 }

@@ -6,10 +6,12 @@ mod access;
 mod addressing;
 mod continuity;
 mod ctx;
+mod discover;
 mod events;
 mod faults;
 mod fields;
 mod key;
+mod listing;
 mod request;
 mod response;
 mod routing;
@@ -160,6 +162,11 @@ impl Hooks for Gateway {
         lost: Lost<'_>,
         ctx: &mut Ctx,
     ) -> Option<Target> {
+        if let Lost::Refused(why) = lost
+            && let Some(target) = discover::elsewhere(why, ctx)
+        {
+            return Some(target);
+        }
         continuity::relocate(&self.bindings, session, lost, ctx).await
     }
 

@@ -13,16 +13,17 @@ use crate::hooks::{Attempt, Lost, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
 use crate::mcp::generation::{self, Belongs};
 use crate::mcp::{
-    Detected, Era, Facts, Kind, Message, Method, Principal, Repeat, agree, detect, fault, header,
-    oauth, sealed, token,
+    Detected, Era, Facts, Kind, Message, Method, Name, Principal, Repeat, agree, detect, fault,
+    header, oauth, sealed, token,
 };
 use crate::reply;
 use crate::route::peer_path;
 use crate::session::{ReadError, Session};
-use crate::settings::Protocol;
+use crate::settings::{Protocol, ToolRetry};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header as http_header};
 use lb::{NoPeer, PeerIndex};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Where a request goes.
@@ -364,8 +365,8 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     if let Some(safe) = mcp.safe {
         return safe;
     }
-    let tools = &group.settings.retry_tools;
-    let by_head = mcp.facts.repeat(tools) == Repeat::Always;
+    let name = mcp.facts.name.as_ref().map(Name::as_str);
+    let by_head = mcp.facts.repeat(&tools(session, mcp, group, name)) == Repeat::Always;
     if mcp.facts.kind != Kind::Message || !by_head {
         return by_head;
     }
@@ -379,6 +380,27 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     // Rule 22: legacy peers go by the body, so before a repeat it has the last word.
     let message = Message::peek(body);
     let agrees = agree(&session.request.headers, &message).is_ok();
-    let safe = agrees && message.repeat(tools) == Repeat::Always;
+    let tools = tools(session, mcp, group, message.names());
+    let safe = agrees && message.repeat(&tools) == Repeat::Always;
     *mcp.safe.insert(safe)
+}
+
+/// Which of these tools may run twice: where their annotations decide, those on which all peers
+/// agree for whoever calls (rule 23).
+fn tools<'a, 'b>(
+    session: &Session,
+    mcp: &Mcp,
+    group: &'a Group,
+    names: impl IntoIterator<Item = &'b str>,
+) -> Cow<'a, ToolRetry> {
+    let setting = &group.settings.retry_tools;
+    let other = |method: Method| method != Method::ToolsCall;
+    if *setting != ToolRetry::Annotated || mcp.facts.method.is_some_and(other) {
+        return Cow::Borrowed(setting);
+    }
+    let context = mcp.context(session);
+    let agreed = names
+        .into_iter()
+        .filter(|name| group.tools.agree(context, name));
+    Cow::Owned(ToolRetry::Only(agreed.map(str::to_owned).collect()))
 }

@@ -4,7 +4,7 @@ use super::continuity::{self, Answering, Bindings};
 use super::ctx::{Ctx, Mcp};
 use super::events::{Asker, Endpoint};
 use super::request::repeat_safe;
-use super::{addressing, faults};
+use super::{addressing, discover, faults, listing};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
@@ -81,6 +81,9 @@ fn first(
     }
     note(bindings, attempt, head, mcp);
     challenge(head, ctx);
+    if let Some(action) = discover::shape(attempt, head, prefix, ctx) {
+        return action;
+    }
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
     };
@@ -99,7 +102,7 @@ fn first(
     if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
         return standing(bindings, attempt, head, mcp);
     }
-    stream(head, mcp, safe)
+    listing::watch(attempt, head, ctx, stream(head, mcp, safe))
 }
 
 /// Whether an MCP session may be looked for elsewhere.

@@ -1,10 +1,14 @@
 //! What a group makes of what is known of its peers.
 
-use super::Eras;
+use super::{Eras, Page};
 use crate::group::Group;
-use crate::mcp::Era;
+use crate::mcp::discovery::Discovery;
+use crate::mcp::listing::Listing;
+use crate::mcp::{Context, Era};
 use crate::settings::{Probe, Protocol};
+use bytes::Bytes;
 use lb::{PeerIndex, PeerSet};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 impl Group {
@@ -39,6 +43,48 @@ impl Group {
     /// A peer was asked what it speaks, whatever came of it.
     pub(crate) fn asked(&self, peer: PeerIndex) {
         self.serving.asked(peer);
+    }
+
+    /// A peer has shown a page of its tools to somebody.
+    pub(crate) fn learn_tools(
+        &self,
+        peer: PeerIndex,
+        context: Context,
+        page: (Page, &Listing<'_>),
+    ) {
+        let learned = self.tools.learn(peer, context, page);
+        if learned.dropped {
+            self.metrics.tools_dropped.increment();
+        }
+        match learned.differ {
+            Some(true) => tracing::warn!(group = self.name(), "mcp_tools_differ"),
+            Some(false) => tracing::info!(group = self.name(), "mcp_tools_agree"),
+            None => {}
+        }
+    }
+
+    /// Whether the peers show the prober different tools.
+    pub fn tools_differ(&self) -> bool {
+        self.tools.differ()
+    }
+
+    /// A peer has said to somebody what it serves.
+    pub(crate) fn remember(&self, context: Context, found: &Discovery<'_>) {
+        let discovered = self.discovered.lock();
+        let mut discovered = discovered.unwrap_or_else(PoisonError::into_inner);
+        if discovered.remember(context, found) {
+            self.metrics.discover_dropped.increment();
+        }
+    }
+
+    /// What was last said to somebody in this context.
+    pub(crate) fn recall(&self, context: Context) -> Option<Bytes> {
+        let discovered = self.discovered.lock();
+        let found = discovered
+            .unwrap_or_else(PoisonError::into_inner)
+            .recall(context)?;
+        self.metrics.discover_recalled.increment();
+        Some(found)
     }
 
     /// A peer answered as an MCP server at a path: from now on the default probe of the group is

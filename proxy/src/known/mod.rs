@@ -2,16 +2,25 @@
 //!
 //! - what it speaks: [`Eras`]; which peers of a group that makes: `Serving`
 //! - whether it is still the one it was: [`Known::incarnation`]
+//! - which tools it has shown, and to whom: `Lists`; what a group's peers agree on: `Tools`
+//! - the last good answers to `server/discover`: `Discovered`
 
+mod discovered;
 mod eras;
 mod group;
+mod lists;
 mod serving;
+mod tools;
 
+pub(crate) use discovered::Discovered;
 pub use eras::{Eras, Serves};
 pub(crate) use serving::Serving;
+pub(crate) use tools::{Page, Tools};
 
-use std::sync::OnceLock;
+use crate::mcp::Context;
+use lists::Lists;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What is known of a peer as an MCP server.
 #[derive(Debug, Default)]
@@ -24,6 +33,9 @@ pub struct Known {
     asked: AtomicBool,
     /// Where it answered, for peers whose URL has no path.
     path: OnceLock<Box<str>>,
+    lists: Mutex<Lists>,
+    /// It said that its tools have changed.
+    tools_changed: AtomicBool,
 }
 
 impl Known {
@@ -41,6 +53,31 @@ impl Known {
 
     pub(crate) fn restarted(&self) {
         self.incarnation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What tells the tools that the prober was shown from others; none if it was shown none.
+    pub fn tools_digest(&self) -> Option<u64> {
+        self.lists().of(Context::ANONYMOUS)?.digest()
+    }
+
+    /// How many tools the prober was shown.
+    pub fn tools(&self) -> Option<usize> {
+        Some(self.lists().of(Context::ANONYMOUS)?.len())
+    }
+
+    /// It said that its tools have changed (`notifications/tools/list_changed`): the prober asks
+    /// again.
+    pub fn tools_changed(&self) {
+        self.tools_changed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_tools_changed(&self) -> bool {
+        self.tools_changed.swap(false, Ordering::Relaxed)
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        // Between any two statements that can panic it is consistent: none can.
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn has_spoken(&self) -> bool {

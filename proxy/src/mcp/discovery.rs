@@ -10,13 +10,15 @@ use super::Version;
 
 /// A successful `DiscoverResult` (MCP 2026-07-28 "Discovery").
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Discovery {
+pub struct Discovery<'a> {
     /// The revisions it names; those that are no dates are left out.
     pub versions: Vec<Version>,
     /// Whether the answer may be given to anybody.
     pub scope: CacheScope,
     /// What it calls itself: a hash of the text, to tell a change by.
     pub server: Option<u64>,
+    /// All of it, as JSON text.
+    pub result: &'a str,
 }
 
 /// Who may be given an answer that was meant for somebody else.
@@ -28,11 +30,12 @@ pub enum CacheScope {
     Public,
 }
 
-impl Discovery {
+impl<'a> Discovery<'a> {
     /// Reads a JSON-RPC response; none if it is something else, an error for one.
-    pub fn peek(response: &[u8]) -> Option<Self> {
-        let response: DiscoverResponse<'_> = serde_json::from_slice(response).ok()?;
-        let result = response.result;
+    pub fn peek(response: &'a [u8]) -> Option<Self> {
+        let response: DiscoverResponse<'a> = serde_json::from_slice(response).ok()?;
+        let text = response.result.get();
+        let result: Discovered<'_> = serde_json::from_str(text).ok()?;
         let meta = result.meta.and_then(|meta| meta.server_info);
         Some(Self {
             versions: dates(&result.supported_versions),
@@ -42,6 +45,7 @@ impl Discovery {
                 _ => CacheScope::Private,
             },
             server: meta.or(result.server_info).map(identity),
+            result: text,
         })
     }
 }
@@ -50,6 +54,12 @@ impl Discovery {
 pub fn server_of_initialize(response: &[u8]) -> Option<u64> {
     let response: InitializeResponse<'_> = serde_json::from_slice(response).ok()?;
     response.result.server_info.map(identity)
+}
+
+/// The code of an error response; none if it is none.
+pub fn error_code(response: &[u8]) -> Option<i64> {
+    let response: ErrorResponse = serde_json::from_slice(response).ok()?;
+    Some(response.error.code)
 }
 
 /// The revisions an `UnsupportedProtocolVersionError` offers instead (MCP 2026-07-28 "Error
@@ -73,7 +83,7 @@ fn identity(text: &RawValue) -> u64 {
 #[derive(Deserialize)]
 struct DiscoverResponse<'a> {
     #[serde(borrow)]
-    result: Discovered<'a>,
+    result: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +116,16 @@ struct InitializeResponse<'a> {
 struct Identified<'a> {
     #[serde(borrow, default)]
     server_info: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ErrorResponse {
+    error: ErrorCode,
+}
+
+#[derive(Deserialize)]
+struct ErrorCode {
+    code: i64,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +190,8 @@ mod tests {
             "data":{"supported":["2025-06-18"],"requested":"2026-07-28"}}}"#;
         assert_eq!(offered(text.as_bytes()), [Version::V2025_06_18]);
         assert!(offered(b"{}").is_empty());
+        assert_eq!(error_code(text.as_bytes()), Some(-32022));
+        assert_eq!(error_code(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), None);
     }
 
     #[test]

@@ -133,6 +133,18 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// What its requests name: tools, prompts, resources, tasks.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let parts = match self {
+            Self::Batch(parts) => parts.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        parts.iter().filter_map(|part| match part {
+            Self::Request(request) => request.name.as_deref(),
+            _ => None,
+        })
+    }
+
     /// Whether the body may be sent again after it may have reached a peer:
     /// [`Repeat::Always`] or [`Repeat::Never`]. A batch is never split, so it is safe only if
     /// every part of it is (rule 19).
@@ -174,7 +186,7 @@ impl Repeat {
             ToolRetry::Only(names) if names.iter().any(|known| Some(known.as_str()) == name) => {
                 Self::Always
             }
-            // `annotated` is `never` as long as no annotations are learned.
+            // What annotations say is the group's to know: it makes a list of names of it.
             ToolRetry::Annotated | ToolRetry::Never | ToolRetry::Only(_) => Self::Never,
         }
     }

@@ -4,15 +4,16 @@
 //! - what a request is: [`detect`], [`Facts`], [`Message`], [`Method`], [`Era`]
 //! - what it may do twice: [`Repeat`], [`Message::repeat`]; whether its head agrees with its
 //!   body: [`agree`]
-//! - who it is from: [`Principal`]; where its MCP session lives: [`sealed`], [`token`]
+//! - who it is from: [`Principal`], [`Context`]; where its MCP session lives: [`sealed`], [`token`]
 //! - what an MCP session is made of: [`initialize`]; how it is made anew: [`replay`], [`standing`];
 //!   what is told apart then: [`generation`], [`rewriter`]
-//! - what a server says of itself: [`discovery`]; the answer in a body: [`answer`]
+//! - what a server says of itself: [`discovery`], [`listing`]; the answer in a body: [`answer`]
 //! - what we answer in place of a peer: [`fault`]
 //! - what went by on an event stream: [`sse`], [`endpoint`]
 //! - where requests may come from and whom they are told to ask: [`addressing`], [`oauth`]
 
 mod asked;
+mod context;
 mod envelope;
 mod era;
 mod facts;
@@ -35,6 +36,7 @@ pub mod fault;
 pub mod generation;
 pub mod header;
 pub mod initialize;
+pub mod listing;
 pub mod oauth;
 pub mod replay;
 pub mod rewriter;
@@ -47,6 +49,7 @@ pub mod token;
 mod tests;
 
 pub use asked::Asked;
+pub use context::Context;
 pub use era::Era;
 pub use facts::{Detected, Facts, Kind, detect};
 pub use id::Id;

@@ -212,6 +212,15 @@ async fn probe<N: Network, H: Hooks>(
     let found = tokio::time::timeout(check.timeout, probing).await;
     if *kind == Probe::Mcp {
         group.asked(index);
+        if let Ok(Ok(Finding::Passed)) = found {
+            let probe = mcp::Probe {
+                thread,
+                group,
+                index,
+            };
+            // What it does not show in time it shows another time: no part of its health.
+            drop(tokio::time::timeout(check.timeout, probe.tools(session)).await);
+        }
     }
     found.unwrap_or_else(|_| Err(Failed("no answer in time".to_owned())))
 }

@@ -252,8 +252,7 @@ impl Default for HttpProbe {
 pub enum ToolRetry {
     /// All.
     Always,
-    /// Those whose tool every peer says to be read-only or idempotent. Until annotations are
-    /// learned this is `Never`.
+    /// Those whose tool every peer says to be read-only or idempotent, to whoever calls it.
     #[default]
     Annotated,
     /// None.

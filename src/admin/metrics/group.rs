@@ -120,7 +120,8 @@ fn failures(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::
             .iter()
             .map(|group| (label(group), group.metrics.replay_dropped.get())),
     )?;
-    migrations(encoder, groups)
+    migrations(encoder, groups)?;
+    mcp(encoder, groups)
 }
 
 /// MCP sessions that lost their peer.
@@ -156,6 +157,44 @@ fn migrations(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt
         groups
             .iter()
             .map(|group| (label(group), &group.metrics.migrations.duration)),
+    )
+}
+
+/// What is counted for groups of MCP servers.
+fn mcp(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
+    counters(
+        encoder,
+        (
+            "backstay_mcp_discover_recalled",
+            "Answers to server/discover that were given from memory",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), group.metrics.discover_recalled.get())),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_mcp_limits",
+            "What was not remembered of MCP servers, or gave way to something else",
+        ),
+        groups.iter().flat_map(|group| {
+            let limits = [
+                ("discover", &group.metrics.discover_dropped),
+                ("tools", &group.metrics.tools_dropped),
+            ];
+            limits.map(|(what, count)| (labels(group, "what", what), count.get()))
+        }),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_mcp_tools_differ",
+            "Whether the peers show different tools",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), truth(group.tools_differ()))),
     )
 }
 

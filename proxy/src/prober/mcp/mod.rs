@@ -12,6 +12,7 @@
 //! probe lives all the same: 401 and 403, other client errors, any JSON-RPC error.
 
 mod request;
+mod tools;
 mod verdict;
 
 use super::{Failed, Finding, exchange::exchange};
@@ -20,12 +21,12 @@ use crate::hooks::Hooks;
 use crate::known::{Eras, Serves};
 use crate::mcp::discovery::{self, Discovery};
 use crate::mcp::initialize::ServerHello;
-use crate::mcp::{Era, Version, header};
+use crate::mcp::{Context, Era, Version, header};
 use crate::network::Network;
 use crate::thread::Thread;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
-use lb::PeerIndex;
+use lb::{PeerIndex, Time};
 use std::time::Duration;
 use verdict::Verdict;
 
@@ -36,6 +37,8 @@ pub(super) struct ProbeSession {
     eras: Eras,
     /// What it calls itself.
     server: Option<u64>,
+    /// When its tools were last read.
+    listed: Option<Time>,
 }
 
 #[derive(Debug, Default)]
@@ -157,6 +160,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
             Verdict::Result(text) => match Discovery::peek(&text) {
                 Some(found) => {
                     self.recognise(session, found.server);
+                    self.group.remember(Context::ANONYMOUS, &found);
                     found.versions
                 }
                 None => return self.foreign(session).map(Step::Done),
@@ -225,6 +229,8 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
     fn restarted(&self, reason: &'static str) {
         let peer = self.peer();
         peer.known.restarted();
+        self.group.tools.forget(self.index);
+        peer.known.tools_changed();
         peer.metrics.restarts.increment();
         let (group, peer) = (self.group.name(), self.group.peer_name(self.index));
         tracing::info!(group, peer, reason, "peer_restarted");

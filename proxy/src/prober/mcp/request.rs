@@ -9,13 +9,19 @@ use http::{HeaderMap, HeaderValue, Method, Request, header};
 
 /// `server/discover`: stateless, and mandatory for modern servers.
 pub(super) fn discover(peer: &Peer) -> Result<Request<Bytes>, Failed> {
-    let mut request = post(peer, DISCOVER)?;
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":"backstay-probe","method":"server/discover","params":{{{META}}}}}"#
+    );
+    Ok(modern(post(peer, body)?, "server/discover"))
+}
+
+fn modern(mut request: Request<Bytes>, method: &'static str) -> Request<Bytes> {
     let headers = request.headers_mut();
     let version = HeaderValue::from_static("2026-07-28");
     headers.insert(&mcp_header::PROTOCOL_VERSION, version);
-    let method = HeaderValue::from_static("server/discover");
+    let method = HeaderValue::from_static(method);
     headers.insert(&mcp_header::METHOD, method);
-    Ok(request)
+    request
 }
 
 /// The first request of a probe session.
@@ -26,6 +32,28 @@ pub(super) fn initialize(peer: &Peer) -> Result<Request<Bytes>, Failed> {
 /// The second message of a probe session.
 pub(super) fn initialized(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
     on_session(post(peer, INITIALIZED), held)
+}
+
+/// A page of the tools, where each method is asked for in the way of its era.
+pub(super) fn tools(
+    peer: &Peer,
+    held: Option<&Held>,
+    cursor: Option<&str>,
+) -> Result<Request<Bytes>, Failed> {
+    let cursor = cursor.map(|cursor| serde_json::Value::from(cursor).to_string());
+    let cursor = cursor.map(|cursor| format!(r#""cursor":{cursor}"#));
+    let cursor = cursor.as_deref().unwrap_or_default();
+    let Some(held) = held else {
+        let comma = if cursor.is_empty() { "" } else { "," };
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":"backstay-probe","method":"tools/list","params":{{{cursor}{comma}{META}}}}}"#
+        );
+        return Ok(modern(post(peer, body)?, "tools/list"));
+    };
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":"backstay-probe","method":"tools/list","params":{{{cursor}}}}}"#
+    );
+    on_session(post(peer, body), held)
 }
 
 /// Whether the probe session is still there.
@@ -52,8 +80,8 @@ fn on_session(
     Ok(request)
 }
 
-fn post(peer: &Peer, body: &'static str) -> Result<Request<Bytes>, Failed> {
-    let mut request = build(peer, Method::POST, Bytes::from_static(body.as_bytes()))?;
+fn post(peer: &Peer, body: impl Into<Bytes>) -> Result<Request<Bytes>, Failed> {
+    let mut request = build(peer, Method::POST, body.into())?;
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(request)
@@ -75,7 +103,8 @@ fn build(peer: &Peer, method: Method, body: Bytes) -> Result<Request<Bytes>, Fai
         .map_err(|error| Failed(error.to_string()))
 }
 
-const DISCOVER: &str = r#"{"jsonrpc":"2.0","id":"backstay-probe","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"backstay-probe","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+/// What every modern request says (MCP 2026-07-28 "Request Metadata").
+const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"backstay-probe","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
 /// The newest legacy revision; a server that knows only older ones answers with its own (MCP
 /// 2025-11-25 "Version Negotiation").
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":"backstay-probe","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"backstay-probe","version":"1"}}}"#;

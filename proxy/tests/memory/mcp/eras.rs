@@ -73,11 +73,11 @@ fn rule_25_a_request_does_not_go_to_the_other_era_when_its_own_is_down() {
         settle(SECOND).await;
         world.network.kill(std::net::IpAddr::from([10, 0, 0, 1]));
         for _ in 0..20 {
-            let reply = world.modern("tools/list").await;
+            let reply = world.modern("resources/list").await;
             assert_eq!(reply.status, 503, "{}", reply.text());
             settle(SECOND).await;
         }
-        assert_eq!(world.servers[1].count("tools/list"), 0);
+        assert_eq!(world.servers[1].count("resources/list"), 0);
     });
 }
 

@@ -31,6 +31,12 @@ pub(crate) struct State {
     pub(crate) refuses: Option<(u16, &'static str)>,
     /// The result of `tools/list`.
     pub(crate) tools: String,
+    /// The same for whoever shows this credential.
+    pub(crate) tools_for: Option<(&'static str, String)>,
+    /// Cuts the connection instead of answering this.
+    pub(crate) cuts: Option<&'static str>,
+    /// Answers `server/discover` with this status and code.
+    pub(crate) refuses_discover: Option<(u16, i32)>,
     /// JSON-RPC methods, or HTTP methods of requests without a body, in order.
     pub(crate) asked: Vec<String>,
 }
@@ -58,6 +64,9 @@ impl Server {
             streams: false,
             refuses: None,
             tools: r#"{"tools":[]}"#.to_owned(),
+            tools_for: None,
+            cuts: None,
+            refuses_discover: None,
             asked: Vec::new(),
         };
         let server = Self {
@@ -100,6 +109,13 @@ impl Server {
                 return;
             }
             let answer = self.answer(&head, &body);
+            let cut = {
+                let state = self.state();
+                state.cuts.is_some() && state.asked.last().map(String::as_str) == state.cuts
+            };
+            if cut {
+                return;
+            }
             if wire.write(answer.as_bytes()).await.is_err() {
                 return;
             }
@@ -144,8 +160,13 @@ impl Server {
         }
         let method = method.unwrap_or_default();
         let mut line = String::new();
+        let credential = head.get("authorization");
         let answer = |result: &str| format!(r#"{{"result":{result},"jsonrpc":"2.0","id":{id}}}"#);
         let text = match (modern, method.as_str()) {
+            (true, "server/discover") if state.refuses_discover.is_some() => {
+                let (status, code) = state.refuses_discover.unwrap();
+                return error(status, code);
+            }
             (true, "server/discover") => answer(&format!(
                 r#"{{"supportedVersions":["2026-07-28"],"capabilities":{{}},"ttlMs":0,"cacheScope":"public","_meta":{{"io.modelcontextprotocol/serverInfo":{{"name":"s","version":"{}"}}}}}}"#,
                 state.version
@@ -167,10 +188,10 @@ impl Server {
                 match known.map(|id| state.sessions.contains(id)) {
                     None => return error(400, -32600),
                     Some(false) => return error(404, -32001),
-                    Some(true) => answer(&result(&state, &method)),
+                    Some(true) => answer(&result(&state, &method, credential)),
                 }
             }
-            _ => answer(&result(&state, &method)),
+            _ => answer(&result(&state, &method, credential)),
         };
         if message.get("id").is_none() {
             return reply(202, "", "text/plain", "");
@@ -183,9 +204,10 @@ impl Server {
     }
 }
 
-fn result(state: &State, method: &str) -> String {
-    match method {
-        "tools/list" => state.tools.clone(),
+fn result(state: &State, method: &str, credential: Option<&str>) -> String {
+    match (method, &state.tools_for) {
+        ("tools/list", Some((who, tools))) if credential == Some(*who) => tools.clone(),
+        ("tools/list", _) => state.tools.clone(),
         _ => "{}".to_owned(),
     }
 }
