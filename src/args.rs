@@ -42,7 +42,7 @@ pub(crate) enum Command {
 }
 
 /// Arguments of `run`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Run {
     /// The file
     #[arg(short, long, value_name = "FILE")]

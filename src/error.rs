@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use proxy::gateway::SnapshotError;
+use proxy::gateway::{NotReloaded, SnapshotError};
 
 /// How the program ends. 2, wrong usage, is clap's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,6 +64,8 @@ pub(crate) enum Error {
     Problems(config::Problems),
     /// A thread, a runtime or a signal handler cannot be had, or the proxy broke.
     System(io::Error),
+    /// The server goes on with what it has.
+    Reload(NotReloaded),
     /// The key that seals MCP session ids is there, but is none.
     SessionKey(PathBuf),
     /// The groups, routes or keys cannot be used.
@@ -81,6 +83,7 @@ impl Error {
             | Self::Open { .. }
             | Self::Output(_)
             | Self::Problems(_)
+            | Self::Reload(_)
             | Self::SessionKey(_)
             | Self::Settings(_)
             | Self::System(_) => Exit::Invalid,
@@ -99,6 +102,7 @@ impl fmt::Display for Error {
             Self::Output(_) => f.write_str("standard output cannot be written"),
             // Its own rendering says where and why, over many lines.
             Self::Problems(problems) => write!(f, "{problems}"),
+            Self::Reload(_) => f.write_str("the new configuration cannot be put to use"),
             Self::SessionKey(path) => write!(
                 f,
                 "{} does not hold a key of 64 hexadecimal digits",
@@ -115,6 +119,7 @@ impl std::error::Error for Error {
         match self {
             Self::Admin { source, .. } => Some(&**source),
             Self::Open { source, .. } | Self::Output(source) | Self::System(source) => Some(source),
+            Self::Reload(source) => Some(source),
             Self::Settings(source) => Some(source),
             Self::Missing(_) | Self::Problems(_) | Self::SessionKey(_) => None,
         }

@@ -16,6 +16,7 @@ mod descriptors;
 mod error;
 mod logs;
 mod output;
+mod reload;
 mod rfc3339;
 mod run;
 mod schema;

@@ -1,12 +1,14 @@
 //! The verbs `run` and `proxy`: serve until a signal says otherwise.
 
-use config::{Admin, Loaded, ProcessEnvironment};
+use config::{Admin, Problem, ProcessEnvironment};
 use proxy::settings::{ListenerSettings, Settings};
+use std::path::PathBuf;
 use tokio::sync::oneshot;
 
 use crate::args::{Common, Proxy, Run};
 use crate::error::{Error, Exit};
 use crate::logs::{self, LogSettings};
+use crate::reload::{Fingerprint, Fixed, Reloader, Watch};
 use crate::serve::{Plan, Serving};
 use crate::signals::{Signal, Signals};
 use crate::{descriptors, session_key};
@@ -16,34 +18,27 @@ use crate::{descriptors, session_key};
 /// # Errors
 /// What is wrong with the file, or what it asks for cannot be had.
 pub(crate) fn run(args: &Run) -> Result<Exit, Error> {
+    // First the fingerprint: what changes after it is noticed.
+    let before = Fingerprint::of(std::slice::from_ref(&args.config));
     let loaded = config::load(&args.config, &ProcessEnvironment).map_err(Error::Problems)?;
-    logs::start(LogSettings::new(&args.common, loaded.log));
-    for warning in &loaded.warnings {
-        let (path, line) = (&warning.path, warning.line);
-        tracing::warn!(%path, line, problem = %warning.message, "config_warning");
-    }
-    let Loaded {
-        mut settings,
-        admin,
-        access_log,
-        ..
-    } = loaded;
-    if !args.listen.is_empty() {
-        let listeners = args.listen.iter().copied();
-        settings.listeners = listeners.map(ListenerSettings::new).collect();
-    }
-    if settings.listeners.is_empty() {
-        return Err(Error::Missing(
-            "there is no address to listen on: the file needs `listeners`, or give --listen",
-        ));
-    }
-    threads(&mut settings, &args.common);
-    let directory = session_key::state_directory(|name| std::env::var(name).ok());
-    session_key::provide(&mut settings, directory.as_deref())?;
-    serve(Plan {
-        settings,
-        admin,
-        access_log,
+    let logs = logs::start(LogSettings::new(&args.common, loaded.log));
+    let fixed = Fixed::new(&loaded);
+    let plan = Plan {
+        settings: prepare(loaded.settings, &loaded.warnings, args)?,
+        admin: loaded.admin,
+        access_log: loaded.access_log,
+    };
+    let files = files(args, &plan.settings);
+    let same = before == Fingerprint::of(std::slice::from_ref(&args.config));
+    let read = Fingerprint::of(&files).filter(|_| same);
+    serve(plan, |serving| {
+        serving.reloads.started(read.as_ref());
+        let watching = loaded.watching;
+        Some(Renewal {
+            reloader: Reloader::new(args, logs, fixed, serving),
+            watch: watching.map(|watching| Watch::new(files.clone(), read, watching)),
+            files,
+        })
     })
 }
 
@@ -61,11 +56,47 @@ pub(crate) fn proxy(args: &Proxy) -> Result<Exit, Error> {
         listen: Some(listen),
         health_listen: None,
     });
-    serve(Plan {
+    let plan = Plan {
         settings,
         admin,
         access_log: None,
-    })
+    };
+    serve(plan, |_| None)
+}
+
+/// What the file and the arguments come to together.
+///
+/// # Errors
+/// An address or a key is missing.
+pub(crate) fn prepare(
+    mut settings: Settings,
+    warnings: &[Problem],
+    args: &Run,
+) -> Result<Settings, Error> {
+    for warning in warnings {
+        let (path, line) = (&warning.path, warning.line);
+        tracing::warn!(%path, line, problem = %warning.message, "config_warning");
+    }
+    if !args.listen.is_empty() {
+        let listeners = args.listen.iter().copied();
+        settings.listeners = listeners.map(ListenerSettings::new).collect();
+    }
+    if settings.listeners.is_empty() {
+        return Err(Error::Missing(
+            "there is no address to listen on: the file needs `listeners`, or give --listen",
+        ));
+    }
+    threads(&mut settings, &args.common);
+    let directory = session_key::state_directory(|name| std::env::var(name).ok());
+    session_key::provide(&mut settings, directory.as_deref())?;
+    Ok(settings)
+}
+
+/// The file, and the files it names.
+pub(crate) fn files(args: &Run, settings: &Settings) -> Vec<PathBuf> {
+    let mut files = vec![args.config.clone()];
+    files.extend(settings.files());
+    files
 }
 
 /// The arguments win over the file.
@@ -75,7 +106,14 @@ pub(crate) fn threads(settings: &mut Settings, args: &Common) {
     }
 }
 
-fn serve(plan: Plan) -> Result<Exit, Error> {
+/// How a file comes to be read again.
+struct Renewal {
+    reloader: Reloader,
+    watch: Option<Watch>,
+    files: Vec<PathBuf>,
+}
+
+fn serve(plan: Plan, renewal: impl FnOnce(&Serving) -> Option<Renewal>) -> Result<Exit, Error> {
     descriptors::raise();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -86,12 +124,17 @@ fn serve(plan: Plan) -> Result<Exit, Error> {
         let signals = Signals::new().map_err(Error::System)?;
         let serving = Serving::start(plan)?;
         serving.announce();
-        oversee(serving, signals).await
+        let renewal = renewal(&serving);
+        oversee(serving, signals, renewal).await
     })
 }
 
-/// Does what signals say until the proxy has stopped.
-async fn oversee(serving: Serving, mut signals: Signals) -> Result<Exit, Error> {
+/// Does what signals and files say until the proxy has stopped.
+async fn oversee(
+    serving: Serving,
+    mut signals: Signals,
+    mut renewal: Option<Renewal>,
+) -> Result<Exit, Error> {
     let control = serving.control();
     let (sender, mut stopped) = oneshot::channel();
     std::thread::Builder::new()
@@ -110,7 +153,10 @@ async fn oversee(serving: Serving, mut signals: Signals) -> Result<Exit, Error> 
                 return Ok(Exit::Ok);
             }
             signal = signals.next() => match signal {
-                Signal::Hangup => tracing::warn!("reload_not_supported"),
+                Signal::Hangup => match &mut renewal {
+                    Some(renewal) if !draining => renewal.ask().await,
+                    _ => tracing::warn!("reload_ignored"),
+                }
                 Signal::Terminate if !draining => {
                     draining = true;
                     // First the deed: whoever reads the line may rely on it.
@@ -121,7 +167,41 @@ async fn oversee(serving: Serving, mut signals: Signals) -> Result<Exit, Error> 
                     control.close();
                     tracing::info!("closing");
                 }
+            },
+            read = changed(&mut renewal), if !draining => {
+                if let Some(renewal) = &mut renewal {
+                    renewal.renew(Some(&read)).await;
+                }
             }
         }
+    }
+}
+
+/// Waits until the file has changed; for ever when nobody watches it.
+async fn changed(renewal: &mut Option<Renewal>) -> Fingerprint {
+    match renewal.as_mut().and_then(|renewal| renewal.watch.as_mut()) {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Renewal {
+    /// Reads the file whether it has changed or not.
+    async fn ask(&mut self) {
+        let read = match &mut self.watch {
+            Some(watch) => watch.read(),
+            None => Fingerprint::of(&self.files),
+        };
+        self.renew(read.as_ref()).await;
+    }
+
+    async fn renew(&mut self, read: Option<&Fingerprint>) {
+        let Some(files) = self.reloader.reload(read).await else {
+            return;
+        };
+        if let Some(watch) = &mut self.watch {
+            watch.turn_to(files.clone());
+        }
+        self.files = files;
     }
 }

@@ -16,6 +16,7 @@ use crate::access_log::{Writer, open};
 use crate::admin::{self, GroupStatus, Observed};
 use crate::error::Error;
 use crate::logs::READY;
+use crate::reload::ReloadStatus;
 
 /// What to serve.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Serving {
     /// Where operators connect.
     pub(crate) admin: Vec<SocketAddr>,
     access_log: Option<Writer>,
+    /// What came of reloads.
+    pub(crate) reloads: ReloadStatus,
 }
 
 impl Serving {
@@ -60,7 +63,9 @@ impl Serving {
             .map_err(Error::System)?;
         let admin = plan.admin.map(|admin| admin::bind(&admin)).transpose()?;
         let addresses = server.addresses();
+        let reloads = ReloadStatus::default();
         let observed = Observed {
+            reloads: reloads.clone(),
             gateway: Arc::clone(&gateway),
             metrics: server.metrics(),
             control: server.control(),
@@ -80,6 +85,7 @@ impl Serving {
             running,
             admin: doors,
             access_log,
+            reloads,
         })
     }
 
@@ -116,7 +122,7 @@ impl Serving {
 
 /// Logs what a group is made of.
 fn introduce(group: &Group, clock: ClockSource) {
-    let status = GroupStatus::new(group, clock.now());
+    let status = GroupStatus::new(group, &[], clock.now());
     let (name, strategy) = (&status.name, &status.strategy);
     tracing::info!(group = name, strategy, "group_created");
     for peer in &status.peers {

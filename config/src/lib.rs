@@ -36,7 +36,7 @@ mod urls;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use load::{load, parse};
-pub use loaded::{AccessLog, AccessLogFormat, Admin, Loaded, Log, LogFormat, LogLevel};
+pub use loaded::{AccessLog, AccessLogFormat, Admin, Loaded, Log, LogFormat, LogLevel, Watching};
 pub use problem::{Code, Problem, Problems, Severity};
 pub use schema::schema;
 pub use urls::from_urls;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use proxy::settings::Settings;
 
@@ -18,6 +19,8 @@ pub struct Loaded {
     pub log: Log,
     /// One line for each request; none when it is off.
     pub access_log: Option<AccessLog>,
+    /// How a change of the file is noticed; none when it is not.
+    pub watching: Option<Watching>,
     /// What works, but most likely not as meant, in the order of the file.
     pub warnings: Vec<Problem>,
 }
@@ -29,6 +32,21 @@ pub struct Admin {
     pub listen: Option<SocketAddr>,
     /// `/livez`, `/readyz` and `/metrics` only, without authentication.
     pub health_listen: Option<SocketAddr>,
+}
+
+/// How a change of the file is noticed, besides what the system tells of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Watching {
+    /// How often it is looked at.
+    pub poll: Duration,
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_secs(30),
+        }
+    }
 }
 
 /// What is logged, on stderr.

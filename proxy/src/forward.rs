@@ -11,6 +11,7 @@ use crate::network::Network;
 use crate::relay::{Relay, finish};
 use crate::reply;
 use crate::session::{ConnectionInfo, Report, Session};
+use crate::settings::Limits;
 use crate::thread::Thread;
 use crate::transaction::Transaction;
 use crate::translate::translate_request;
@@ -30,17 +31,17 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
 ) -> Response<Body<N, H>> {
     let (mut parts, incoming) = request.into_parts();
     let version = parts.version;
-    let seen = match check(thread, &mut parts) {
+    let limits = thread.shared.limits();
+    let seen = match check(thread, &limits, &mut parts) {
         Ok(seen) => seen,
         Err(refusal) => return refuse(thread, version, refusal),
     };
-    let limits = &thread.shared.limits;
     let session = Session {
         request: parts,
         connection: Arc::clone(connection),
         started: thread.clock.now(),
-        limits: Arc::clone(limits),
         upload: Upload::new(incoming, limits.replay_body, &thread.shared.replay, watch),
+        limits,
         report: Report::default(),
         clock: Rc::clone(&thread.clock),
         thread: Rc::clone(thread) as Rc<dyn Exchange>,
@@ -72,12 +73,13 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
 /// The head is sound, and has not been here before.
 fn check<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
+    limits: &Limits,
     parts: &mut request::Parts,
 ) -> Result<Seen, Refusal> {
     if parts.version == Version::HTTP_2 {
-        translate_request(parts, &thread.shared.limits)?;
+        translate_request(parts, limits)?;
     }
-    let seen = inspect(parts, &thread.shared.limits)?;
+    let seen = inspect(parts, limits)?;
     if seen.via && thread.shared.identity.is_in(&parts.headers) {
         return Err(Refusal {
             status: StatusCode::LOOP_DETECTED,

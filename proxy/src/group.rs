@@ -1,11 +1,12 @@
 //! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
 
+use crate::drain::{Drain, Step};
 use crate::known::{Discovered, Known, Serving, Tools};
 use crate::metrics::{GroupMetrics, PeerMetrics};
-use crate::settings::{Credential, GroupSettings, GroupTls, PeerUrl, Scheme};
+use crate::settings::{Credential, GroupSettings, GroupTls, PeerSettings, PeerUrl, Scheme};
 use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
 use http::HeaderValue;
-use lb::PeerIndex;
+use lb::{PeerIndex, Time};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -18,18 +19,18 @@ pub struct Group {
     pub lb: Arc<lb::Group>,
     /// In the order of the settings, as [`PeerIndex`] counts.
     pub peers: Box<[Peer]>,
-    /// What is counted for the group as a whole.
-    pub metrics: GroupMetrics,
+    /// What is counted for the group as a whole; a reload counts on.
+    pub metrics: Arc<GroupMetrics>,
     /// Which peers serve which era of MCP.
     pub(crate) serving: Serving,
     /// Which tools may run twice.
     pub(crate) tools: Tools,
     /// The last good answers to `server/discover`.
-    pub(crate) discovered: Mutex<Discovered>,
+    pub(crate) discovered: Arc<Mutex<Discovered>>,
 }
 
 /// One upstream endpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Peer {
     /// Where it is.
     pub url: PeerUrl,
@@ -37,16 +38,25 @@ pub struct Peer {
     pub authority: HeaderValue,
     /// What it knows us by.
     pub credential: Option<Credential>,
-    /// What is counted for it.
-    pub metrics: PeerMetrics,
+    /// What is counted for it; a reload counts on.
+    pub metrics: Arc<PeerMetrics>,
     /// TLS, if its URL is `https:`.
     pub(crate) tls: Option<Dialer>,
-    /// Its place in the connection pools of each thread; unique in the process.
+    /// Its place in the connection pools of each thread; unique in the process. A peer that a
+    /// reload keeps keeps it.
     pub(crate) number: usize,
     /// What is known of it as an MCP server.
     pub known: Arc<Known>,
     /// Leave to make an MCP session anew here, so that not all of a lost peer's come at once.
-    pub(crate) migrations: tokio::sync::Semaphore,
+    pub(crate) migrations: Arc<tokio::sync::Semaphore>,
+    /// How far it is with leaving.
+    pub(crate) drain: Arc<Drain>,
+    signs: Arc<Signs>,
+}
+
+/// What was seen of a peer.
+#[derive(Debug, Default)]
+struct Signs {
     /// A request failed on it; the prober looks at once.
     suspect: AtomicBool,
     /// Its last TLS handshake failed, which was said.
@@ -60,30 +70,77 @@ impl Group {
     /// What `lb` refuses: no peers, two of one name, a threshold of zero; or a URL whose
     /// authority cannot be a `Host`.
     pub fn new(settings: GroupSettings) -> Result<Arc<Self>, GroupError> {
-        let specs = settings
-            .peers
-            .iter()
-            .map(|peer| peer.peer.clone())
-            .collect();
-        let lb = lb::Group::new(settings.name.clone(), specs, settings.policy.clone())
-            .map_err(GroupError::Policy)?;
+        let (name, policy) = (settings.name.clone(), settings.policy.clone());
+        let lb = lb::Group::new(name, specs(&settings), policy).map_err(GroupError::Policy)?;
         let tls = connector(&settings).map_err(GroupError::Tls)?;
-        let peers = settings.peers.iter().map(|peer| {
-            let credential = peer.credential.as_ref().or(settings.credential.as_ref());
-            Peer::new(peer.url.clone(), credential.cloned(), tls.as_deref())
-        });
+        let made = |peer| Peer::new(peer, &settings, tls.as_deref());
+        let peers = settings.peers.iter().map(made);
         let peers = peers.collect::<Result<Box<[Peer]>, _>>()?;
-        let known: Box<[Arc<Known>]> = peers.iter().map(|peer| Arc::clone(&peer.known)).collect();
+        let known = known(&peers);
         let serving = Serving::new(known.clone());
         let tools = Tools::new(known);
         Ok(Arc::new(Self {
             serving,
             tools,
-            discovered: Mutex::default(),
+            discovered: Arc::default(),
             settings,
             lb,
             peers,
-            metrics: GroupMetrics::default(),
+            metrics: Arc::default(),
+        }))
+    }
+
+    /// Builds the group that a reload puts in the place of this one. A peer of the same name and
+    /// URL is the same peer: its connections, counters and requests in flight go on;
+    /// [`lb::Group::inherit`] takes over its health and its breaker when the time has come.
+    /// `leaving` are peers that left this group before, and may be back.
+    ///
+    /// # Errors
+    /// As [`Group::new`].
+    pub(crate) fn succeeded(
+        &self,
+        settings: GroupSettings,
+        leaving: &[Departed],
+    ) -> Result<Arc<Self>, GroupError> {
+        // A connection that was verified in another way is not another's to use.
+        let verified = |settings: &GroupSettings| {
+            let tls = settings.tls.as_deref();
+            tls.map(|tls| tls.settings().clone())
+        };
+        let now = verified(&settings);
+        let same = |peer: &PeerSettings, group: &Self, was: PeerIndex| {
+            group.peer(was).url == peer.url && verified(&group.settings) == now
+        };
+        let find = |peer: &PeerSettings| {
+            let was = self.find(&peer.peer.name);
+            was.filter(|was| same(peer, self, *was))
+        };
+        let was: Vec<Option<PeerIndex>> = settings.peers.iter().map(find).collect();
+        let tls = connector(&settings).map_err(GroupError::Tls)?;
+        let peers = settings.peers.iter().zip(&was).map(|(peer, was)| {
+            let new = Peer::new(peer, &settings, tls.as_deref())?;
+            let mut left = leaving.iter().filter(|left| {
+                left.is(&settings.name, &peer.peer.name) && same(peer, &left.group, left.peer)
+            });
+            let before = was.map(|was| self.peer(was));
+            let before = before.or_else(|| left.next().map(|left| left.group.peer(left.peer)));
+            Ok(match before {
+                Some(before) => new.following(before),
+                None => new,
+            })
+        });
+        let peers = peers.collect::<Result<Box<[Peer]>, GroupError>>()?;
+        let (name, policy) = (settings.name.clone(), settings.policy.clone());
+        let lb = self.lb.succeeded(name, specs(&settings), policy, was);
+        let known = known(&peers);
+        Ok(Arc::new(Self {
+            lb: lb.map_err(GroupError::Policy)?,
+            serving: Serving::new(known.clone()),
+            tools: Tools::new(known),
+            discovered: Arc::clone(&self.discovered),
+            peers,
+            metrics: Arc::clone(&self.metrics),
+            settings,
         }))
     }
 
@@ -107,7 +164,12 @@ impl Group {
 
     /// A TLS handshake with a peer failed: said once, until one succeeds.
     pub(crate) fn report_tls(&self, index: PeerIndex, error: &HandshakeError) {
-        if !self.peer(index).tls_failed.swap(true, Ordering::Relaxed) {
+        if !self
+            .peer(index)
+            .signs
+            .tls_failed
+            .swap(true, Ordering::Relaxed)
+        {
             let (group, peer) = (self.name(), self.peer_name(index));
             let error = error.reason();
             tracing::warn!(group, peer, error, "upstream_tls_failed");
@@ -121,12 +183,50 @@ impl Group {
     }
 }
 
+fn known(peers: &[Peer]) -> Box<[Arc<Known>]> {
+    peers.iter().map(|peer| Arc::clone(&peer.known)).collect()
+}
+
+fn specs(settings: &GroupSettings) -> Vec<lb::Peer> {
+    let peers = settings.peers.iter();
+    peers.map(|peer| peer.peer.clone()).collect()
+}
+
+/// A peer that is gone from the configuration, and still finishes what it has.
+#[derive(Clone, Debug)]
+pub struct Departed {
+    /// The group as it was.
+    pub group: Arc<Group>,
+    /// Which of its peers.
+    pub peer: PeerIndex,
+}
+
+impl Departed {
+    /// Whether it still serves what is pinned to it.
+    pub fn is_draining(&self) -> bool {
+        self.group.peer(self.peer).drain.step() < Step::Over
+    }
+
+    /// The peer as it is now.
+    pub fn view(&self, now: Time) -> Option<lb::PeerView> {
+        let mut peers = self.group.lb.view(now).peers;
+        let index = usize::from(self.peer.0);
+        (index < peers.len()).then(|| peers.swap_remove(index))
+    }
+
+    fn is(&self, group: &str, name: &str) -> bool {
+        self.is_draining() && self.group.name() == group && self.group.peer_name(self.peer) == name
+    }
+}
+
 impl Peer {
     fn new(
-        url: PeerUrl,
-        credential: Option<Credential>,
+        settings: &PeerSettings,
+        group: &GroupSettings,
         tls: Option<&Connector>,
     ) -> Result<Self, GroupError> {
+        let url = &settings.url;
+        let credential = settings.credential.as_ref().or(group.credential.as_ref());
         let authority = HeaderValue::from_str(&url.authority)
             .map_err(|_| GroupError::Authority(url.authority.clone()))?;
         let tls = tls
@@ -136,37 +236,47 @@ impl Peer {
             .map_err(|flaw| GroupError::Tls(flaw.into()))?;
         Ok(Self {
             tls,
-            url,
+            url: url.clone(),
             authority,
-            credential,
-            metrics: PeerMetrics::default(),
+            credential: credential.cloned(),
+            metrics: Arc::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             known: Arc::default(),
-            migrations: tokio::sync::Semaphore::new(MIGRATIONS),
-            suspect: AtomicBool::new(false),
-            tls_failed: AtomicBool::new(false),
+            migrations: Arc::new(tokio::sync::Semaphore::new(MIGRATIONS)),
+            drain: Arc::default(),
+            signs: Arc::default(),
         })
+    }
+
+    /// The same peer as `before`, with what the new settings say of it.
+    fn following(self, before: &Self) -> Self {
+        Self {
+            credential: self.credential,
+            tls: self.tls,
+            ..before.clone()
+        }
     }
 
     /// A TLS handshake with it succeeded.
     pub(crate) fn tls_succeeded(&self) {
-        if self.tls_failed.load(Ordering::Relaxed) {
-            self.tls_failed.store(false, Ordering::Relaxed);
+        if self.signs.tls_failed.load(Ordering::Relaxed) {
+            self.signs.tls_failed.store(false, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn suspect(&self) {
-        self.suspect.store(true, Ordering::Relaxed);
+        self.signs.suspect.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn take_suspicion(&self) -> bool {
-        self.suspect.load(Ordering::Relaxed) && self.suspect.swap(false, Ordering::Relaxed)
+        let suspect = &self.signs.suspect;
+        suspect.load(Ordering::Relaxed) && suspect.swap(false, Ordering::Relaxed)
     }
 }
 
 /// TLS for the peers that want it.
 fn connector(settings: &GroupSettings) -> Result<Option<Arc<Connector>>, Flaws> {
-    let wanted = |peer: &crate::settings::PeerSettings| peer.url.scheme == Scheme::Https;
+    let wanted = |peer: &PeerSettings| peer.url.scheme == Scheme::Https;
     match &settings.tls {
         Some(tls) => Ok(Some(Arc::clone(tls))),
         None if settings.peers.iter().any(wanted) => Connector::new(GroupTls::default()).map(Some),

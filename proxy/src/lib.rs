@@ -4,6 +4,7 @@ mod attempts;
 mod body;
 pub mod clock;
 mod downstream;
+mod drain;
 pub mod error;
 mod events;
 mod exchange;

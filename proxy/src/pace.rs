@@ -1,11 +1,13 @@
 //! How long a response body may be silent, and what is done about it.
 
+use crate::drain::{Drain, Step};
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::thread::Thread;
-use crate::ticker::Alarm;
+use crate::ticker::{Alarm, Ring};
 use bytes::Bytes;
 use lb::Time;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ pub(crate) struct Pace {
     total: Option<Time>,
     last: Time,
     events: Option<Boundary>,
+    /// The step of a drain at which there is no more time.
+    leaves: Step,
 }
 
 /// Whether an event stream stands between two events.
@@ -50,27 +54,32 @@ pub(crate) enum Dawdle {
     Comment,
     /// The body is to be cut.
     Late,
+    /// The peer, or the server, leaves, and there is no more time.
+    Left,
 }
 
 impl Pace {
-    pub(crate) fn new<N: Network, H: Hooks>(
-        thread: &Thread<N, H>,
-        bounds: PaceBounds,
-    ) -> Option<Self> {
-        let (idle, total, events) = match bounds.kind {
+    pub(crate) fn new<N: Network, H: Hooks>(thread: &Thread<N, H>, bounds: PaceBounds) -> Self {
+        let (idle, total, events, leaves) = match bounds.kind {
             // Event streams are exempt from both; a quiet one gets a comment instead.
-            BodyKind::Events(keepalive) => (keepalive, None, Some(Boundary::At)),
-            BodyKind::Plain => (bounds.idle, bounds.total, None),
+            BodyKind::Events(keepalive) => (keepalive, None, Some(Boundary::At), Step::Over),
+            BodyKind::Plain => (bounds.idle, bounds.total, None, Step::RequestsOver),
         };
         let now = thread.clock.recent();
-        let first = idle.map(|idle| now + idle).into_iter().chain(total).min()?;
-        Some(Self {
-            alarm: thread.ticker.alarm(Some(first)),
+        let first = idle.map(|idle| now + idle).into_iter().chain(total).min();
+        Self {
+            alarm: thread.ticker.alarm(first),
             idle,
             total,
             last: now,
             events,
-        })
+            leaves,
+        }
+    }
+
+    /// Ends in time when this drain, or the server's, says so.
+    pub(crate) fn follow(&self, drain: &Arc<Drain>) {
+        self.alarm.until(drain, self.leaves);
     }
 
     /// A piece went by.
@@ -86,7 +95,9 @@ impl Pace {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: impl Fn() -> Time) -> Poll<Dawdle> {
         loop {
-            ready!(self.alarm.poll(cx));
+            if ready!(self.alarm.poll(cx)) == Ring::Left {
+                return Poll::Ready(Dawdle::Left);
+            }
             let now = now();
             let due = self.idle.map(|idle| self.last + idle);
             if self.total.is_some_and(|total| total <= now) {

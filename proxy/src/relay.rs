@@ -2,6 +2,7 @@
 
 use crate::attempts::{Answer, Committed, go_on};
 use crate::body::Cut;
+use crate::drain::Drain;
 use crate::group::Group;
 use crate::hooks::{Hooks, Reply, Stop, Transform};
 use crate::network::Network;
@@ -17,6 +18,7 @@ use lb::{PeerIndex, Pick};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// A peer's response body on its way downstream.
@@ -30,7 +32,7 @@ pub(crate) struct Relay<N: Network, H: Hooks> {
     /// What was read to look at it.
     prefix: Option<Bytes>,
     transform: Option<Box<dyn Transform>>,
-    pace: Option<Pace>,
+    pace: Pace,
     events: bool,
 }
 
@@ -59,8 +61,9 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         pick: Pick,
         bounds: PaceBounds,
     ) -> Self {
-        let source = Source::Peer { connection, pick };
         let pace = Pace::new(thread, bounds);
+        pace.follow(drain(thread, &transaction, &pick));
+        let source = Source::Peer { connection, pick };
         let events = matches!(bounds.kind, BodyKind::Events(_));
         let thread = Rc::clone(thread);
         Self {
@@ -191,6 +194,9 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                 self.prefix = (!prefix.is_empty()).then_some(prefix);
                 self.transform = transform;
                 let connection = answer.connection;
+                if let Some(transaction) = &self.transaction {
+                    self.pace.follow(drain(&self.thread, transaction, &pick));
+                }
                 self.source = Source::Peer { connection, pick };
                 self.poll_frame(cx)
             }
@@ -224,9 +230,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             Some(transform) => transform.data(data),
             None => data,
         };
-        if let Some(pace) = &mut self.pace {
-            pace.passed(&data, self.thread.clock.recent());
-        }
+        self.pace.passed(&data, self.thread.clock.recent());
         self.passed(data)
     }
 
@@ -313,15 +317,37 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         }
     }
 
+    /// The peer, or the server, leaves, and there is no more time. A stream goes on elsewhere, or
+    /// ends in order, so that its client resumes it. Nothing of this is held against the peer,
+    /// whose connection goes.
+    fn leave(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.source = Source::Ended;
+        if !self.events {
+            return Poll::Ready(Some(Err(Cut)));
+        }
+        if self.thread.drain.is_serving() && self.goes_on(Stop::Clean) {
+            return self.search(cx);
+        }
+        Poll::Ready(self.last_words())
+    }
+
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Some(pace) = &mut self.pace else {
-            return Poll::Pending;
-        };
-        match ready!(pace.poll(cx, || self.thread.clock.now())) {
+        match ready!(self.pace.poll(cx, || self.thread.clock.now())) {
+            Dawdle::Left => self.leave(cx),
             Dawdle::Comment => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT))))),
             Dawdle::Late => self.cut(cx),
         }
     }
+}
+
+/// How far the peer of a response is with leaving; without one, the server.
+fn drain<'a, N: Network, H: Hooks>(
+    thread: &'a Thread<N, H>,
+    transaction: &'a Transaction<H>,
+    pick: &Pick,
+) -> &'a Arc<Drain> {
+    let group = transaction.group.as_ref();
+    group.map_or(&thread.drain, |group| &group.peer(pick.peer()).drain)
 }
 
 /// Puts a connection back into its pool, if another request may follow on it.
@@ -331,7 +357,8 @@ pub(crate) fn keep<N: Network, H: Hooks>(
     peer: PeerIndex,
     mut connection: Connection<N::Stream>,
 ) {
-    if !connection.is_idle() {
+    let stays = group.peer(peer).drain.is_serving() && thread.drain.is_serving();
+    if !stays || !connection.is_idle() {
         return;
     }
     let settings = &group.settings;

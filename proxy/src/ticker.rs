@@ -3,6 +3,7 @@
 //! A tokio timer per request costs 6 % of its instructions; looking at all deadlines ten times a
 //! second costs next to nothing. The tick sleeps when nothing is watched.
 
+use crate::drain::{Drain, Step};
 use lb::{PeerIndex, Time};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
@@ -17,8 +18,9 @@ use tokio::sync::Notify;
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// The deadlines of one thread.
-#[derive(Default)]
 pub(crate) struct Ticker {
+    /// The server's own.
+    drain: Arc<Drain>,
     entries: RefCell<Slab<Entry>>,
     waiting: Notify,
     asleep: Cell<bool>,
@@ -28,6 +30,8 @@ struct Entry {
     deadline: Option<Time>,
     /// The peer whose loss also rings, and its losses when the wait began.
     peer: Option<(Arc<lb::Group>, PeerIndex, u32)>,
+    /// The drain of the peer, and the step of it, or of the server's, that rings.
+    leaving: Option<(Arc<Drain>, Step)>,
     rung: Option<Ring>,
     waker: Option<Waker>,
 }
@@ -35,6 +39,8 @@ struct Entry {
 /// Why an alarm rang.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ring {
+    /// The peer, or the server, leaves, and the time for this is over.
+    Left,
     /// The watched peer turned unhealthy, or its breaker opened.
     Lost,
     /// The deadline passed.
@@ -43,10 +49,12 @@ pub(crate) enum Ring {
 
 impl Ticker {
     /// A ticker without deadlines; [`Ticker::run`] drives it.
-    pub(crate) fn new() -> Rc<Self> {
+    pub(crate) fn new(drain: Arc<Drain>) -> Rc<Self> {
         Rc::new(Self {
+            drain,
+            entries: RefCell::default(),
+            waiting: Notify::new(),
             asleep: Cell::new(true),
-            ..Self::default()
         })
     }
 
@@ -77,6 +85,10 @@ impl Ticker {
                 && group.losses(*peer) != *losses
             {
                 entry.rung = Some(Ring::Lost);
+            } else if let Some((drain, step)) = &entry.leaving
+                && drain.step().max(self.drain.step()) >= *step
+            {
+                entry.rung = Some(Ring::Left);
             }
             if entry.rung.is_some() {
                 due.extend(entry.waker.take());
@@ -111,6 +123,7 @@ impl Ticker {
         let entry = Entry {
             deadline,
             peer,
+            leaving: None,
             rung: None,
             waker: None,
         };
@@ -160,6 +173,16 @@ impl Alarm {
             drop(old);
         }
         Poll::Pending
+    }
+
+    /// Rings also when the peer's drain, or the server's, has come to a step.
+    pub(crate) fn until(&self, drain: &Arc<Drain>, step: Step) {
+        if let Some(entry) = self.ticker.entries.borrow_mut().get_mut(self.key) {
+            entry.leaving = Some((Arc::clone(drain), step));
+            if entry.rung == Some(Ring::Left) {
+                entry.rung = None;
+            }
+        }
     }
 
     /// Sets it to another deadline; what rang is forgotten.

@@ -80,7 +80,8 @@ fn group(name: &str, observed: &Observed) -> Answer {
     let groups = observed.gateway.groups();
     match groups.iter().find(|group| group.name() == name) {
         Some(group) => {
-            let status = GroupStatus::new(group, observed.clock.now());
+            let status =
+                GroupStatus::new(group, &observed.gateway.departed(), observed.clock.now());
             document(StatusCode::OK, &status)
         }
         None => problem(StatusCode::NOT_FOUND, "there is no group of this name"),
@@ -120,8 +121,9 @@ fn ready(observed: &Observed) -> Answer {
 fn statuses(observed: &Observed) -> Vec<GroupStatus> {
     let now = observed.clock.now();
     let groups = observed.gateway.groups();
+    let departed = observed.gateway.departed();
     groups
         .iter()
-        .map(|group| GroupStatus::new(group, now))
+        .map(|group| GroupStatus::new(group, &departed, now))
         .collect()
 }

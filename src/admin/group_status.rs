@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use lb::{Admin, BreakerView, GroupView, HealthView, PeerView, Strategy, Time};
-use proxy::group::{Group, Peer};
+use proxy::group::{Departed, Group, Peer};
 use proxy::known::{Known, Serves};
 use proxy::mcp::Era;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,8 @@ pub(crate) struct GroupStatus {
     /// Whether its peers show the prober different MCP tools.
     #[serde(default)]
     pub(crate) tools_differ: bool,
-    /// In the order of the configuration.
+    /// In the order of the configuration; then those that a reload took out and that still finish
+    /// what they have, which no number above counts.
     pub(crate) peers: Vec<PeerStatus>,
 }
 
@@ -134,7 +135,7 @@ pub(crate) struct BreakerStatus {
 
 impl GroupStatus {
     /// The group as it is now.
-    pub(crate) fn new(group: &Group, now: Time) -> Self {
+    pub(crate) fn new(group: &Group, departed: &[Departed], now: Time) -> Self {
         let view = group.lb.view(now);
         let primary = primary(&view).and_then(|peer| view.peers.get(peer));
         let usable = view.peers.iter().filter(|peer| peer.usable).count();
@@ -144,6 +145,13 @@ impl GroupStatus {
         });
         let tiers = view.peers.iter().any(|peer| peer.priority != view.active);
         let peers = view.peers.iter().zip(&group.peers);
+        let gone = departed
+            .iter()
+            .filter(|gone| gone.group.name() == group.name());
+        let gone = gone.filter_map(|gone| {
+            let peer = gone.group.peer(gone.peer);
+            Some(PeerStatus::new(&gone.view(now)?, peer, now))
+        });
         let forced = view.forced.map(|peer| group.peer_name(peer).to_owned());
         Self {
             name: view.name.clone(),
@@ -167,6 +175,7 @@ impl GroupStatus {
             tools_differ: group.tools_differ(),
             peers: peers
                 .map(|(view, peer)| PeerStatus::new(view, peer, now))
+                .chain(gone)
                 .collect(),
         }
     }
@@ -254,7 +263,7 @@ fn health(health: HealthView) -> &'static str {
     }
 }
 
-fn admin(admin: Admin) -> &'static str {
+pub(super) fn admin(admin: Admin) -> &'static str {
     match admin {
         Admin::Disabled => "disabled",
         Admin::Draining => "draining",

@@ -8,6 +8,7 @@ use proxy::metrics::ProxyMetrics;
 use proxy::server::Control;
 
 use crate::access_log::Dropped;
+use crate::reload::ReloadStatus;
 
 /// What the admin listener looks at: handles to what serves.
 #[derive(Clone, Debug)]
@@ -22,4 +23,6 @@ pub(crate) struct Observed {
     pub(crate) clock: ClockSource,
     /// Lines of the access log that were not written; none when it is off.
     pub(crate) access_log: Option<Dropped>,
+    /// What came of reloads.
+    pub(crate) reloads: ReloadStatus,
 }

@@ -176,7 +176,9 @@ impl Stage {
     fn picture<'a>(&self, after: Duration, proxy: SocketAddr, tally: &'a Tally) -> Picture<'a> {
         let groups = self.serving.gateway.groups();
         let now = self.serving.clock.now();
-        let group = groups.first().map(|group| GroupStatus::new(group, now));
+        let group = groups
+            .first()
+            .map(|group| GroupStatus::new(group, &[], now));
         Picture {
             after,
             tally,

@@ -8,11 +8,14 @@ mod json;
 mod text;
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::{Registry, reload};
 
 pub(crate) use entry::Entry;
 pub(crate) use text::text;
@@ -44,25 +47,55 @@ impl LogSettings {
     }
 }
 
+/// Changes what is logged, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Logs {
+    filter: reload::Handle<Targets, Registry>,
+    format: Arc<AtomicU8>,
+}
+
+impl Logs {
+    /// Logs so from now on.
+    pub(crate) fn change(&self, settings: LogSettings) {
+        self.format.store(settings.format as u8, Ordering::Relaxed);
+        // It fails only when nobody logs any more.
+        drop(self.filter.reload(targets(settings.level)));
+    }
+}
+
 /// Logs to standard error from now on. Only the first call in a process has an effect.
-pub(crate) fn start(settings: LogSettings) {
-    let write: fn(&Entry) -> String = match settings.format {
-        LogFormat::Text => text,
-        LogFormat::Json => json::plain,
-        LogFormat::Ecs => json::ecs,
-    };
-    start_into(settings.level, move |entry| {
-        let mut line = write(entry);
+pub(crate) fn start(settings: LogSettings) -> Logs {
+    let format = Arc::new(AtomicU8::new(settings.format as u8));
+    let now = Arc::clone(&format);
+    let sink = move |entry: &Entry| {
+        let mut line = match now.load(Ordering::Relaxed) {
+            JSON => json::plain(entry),
+            ECS => json::ecs(entry),
+            _ => text(entry),
+        };
         line.push('\n');
         // One call for a line keeps the lines of all threads whole; without standard error there
         // is nobody to tell.
         drop(std::io::stderr().write_all(line.as_bytes()));
-    });
+    };
+    let filter = start_into(settings.level, sink);
+    Logs { filter, format }
 }
 
 /// Hands all events of the level to `sink` from now on. Only the first call in a process has an
 /// effect.
-pub(crate) fn start_into(level: LogLevel, sink: impl Fn(&Entry) + Send + Sync + 'static) {
+pub(crate) fn start_into(
+    level: LogLevel,
+    sink: impl Fn(&Entry) + Send + Sync + 'static,
+) -> reload::Handle<Targets, Registry> {
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let layer = Lines { sink }.with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(layer);
+    drop(tracing::subscriber::set_global_default(subscriber));
+    handle
+}
+
+fn targets(level: LogLevel) -> Targets {
     let level = match level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -76,14 +109,14 @@ pub(crate) fn start_into(level: LogLevel, sink: impl Fn(&Entry) + Send + Sync + 
     } else {
         LevelFilter::OFF
     };
-    let targets = Targets::new()
+    Targets::new()
         .with_default(level)
         .with_target(READY, LevelFilter::INFO.max(level))
-        .with_target(SERVERS, servers);
-    let layer = Lines { sink }.with_filter(targets);
-    let subscriber = tracing_subscriber::registry().with(layer);
-    drop(tracing::subscriber::set_global_default(subscriber));
+        .with_target(SERVERS, servers)
 }
+
+const JSON: u8 = LogFormat::Json as u8;
+const ECS: u8 = LogFormat::Ecs as u8;
 
 /// Makes an entry of each event.
 struct Lines<F> {

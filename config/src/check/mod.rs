@@ -51,6 +51,7 @@ pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
         admin,
         log: process::log(file.log.unwrap_or_default()),
         access_log: process::access_log(file.access_log),
+        watching: process::reload(file.reload, found),
         warnings: Vec::new(),
     }
 }

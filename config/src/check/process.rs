@@ -1,7 +1,11 @@
-//! `log` and `access_log`.
+//! `log`, `access_log` and `reload`.
 
+use std::time::Duration;
+
+use super::duration;
 use crate::file;
-use crate::loaded::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel};
+use crate::finding::Findings;
+use crate::loaded::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel, Watching};
 
 pub(super) fn log(log: file::Log) -> Log {
     let default = Log::default();
@@ -32,3 +36,13 @@ pub(super) fn access_log(access_log: Option<file::AccessLog>) -> Option<AccessLo
         },
     })
 }
+
+pub(super) fn reload(reload: Option<file::Reload>, found: &mut Findings) -> Option<Watching> {
+    let reload = reload.unwrap_or_default();
+    let default = Watching::default().poll;
+    let poll = duration(reload.poll, default, SHORTEST, "reload.poll", found);
+    reload.watch.unwrap_or(true).then_some(Watching { poll })
+}
+
+/// Reading a file costs little, but not nothing.
+const SHORTEST: Duration = Duration::from_secs(1);

@@ -25,7 +25,7 @@ pub(crate) use headers::{Fields, Headers};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};
 pub(crate) use limits::{Http2, Limits};
 pub(crate) use listener::{Admin, Listener};
-pub(crate) use process::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel};
+pub(crate) use process::{AccessLog, AccessLogFormat, Log, LogFormat, LogLevel, Reload};
 pub(crate) use retry::{Backoff, Budget, Condition, Jitter, Retry, Tools, ToolsWord, When};
 pub(crate) use route::{Match, Redirect, Respond, Rewrite, Route, RouteRetry};
 pub(crate) use session::Session;
@@ -69,6 +69,8 @@ pub(crate) struct File {
     pub(crate) log: Option<Log>,
     /// One line for each request. Default: off.
     pub(crate) access_log: Option<AccessLog>,
+    /// When the file is read again besides on SIGHUP.
+    pub(crate) reload: Option<Reload>,
     /// Cross-origin answers for browsers. Not available yet.
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]

@@ -1,7 +1,9 @@
-//! `log` and `access_log`.
+//! `log`, `access_log` and `reload`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::units::Span;
 
 /// What is logged, on stderr.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -29,6 +31,16 @@ pub(crate) enum LogFormat {
     Text,
     Json,
     Ecs,
+}
+
+/// When the file is read again besides on SIGHUP.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reload {
+    /// When it has changed, or a link on the way to it. Default: true.
+    pub(crate) watch: Option<bool>,
+    /// How often it is looked at where the system does not tell of changes. Default: `30s`.
+    pub(crate) poll: Option<Span>,
 }
 
 /// One line for each request.

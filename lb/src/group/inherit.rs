@@ -1,7 +1,5 @@
 //! Carrying over what is known across a reload.
 
-use std::collections::BTreeMap;
-
 use super::slot::{BREAKER, DISABLED, DRAINING, Slot, UNHEALTHY};
 use super::{Group, NOBODY, Tier};
 use crate::breaker::Phase;
@@ -9,20 +7,19 @@ use crate::sync::Ordering;
 use crate::time::Time;
 
 impl Group {
-    /// Takes over what `old` knows of peers of the same name: health, breaker, what operators
-    /// said, failure counts; and of the group: budget, tier in use, forced primary. Requests in
-    /// flight stay with the group that picked their peers. Called before this group is used.
+    /// Takes over what `old`, which this group was made by [`Group::succeeded`] to follow, knows
+    /// of its peers: health, breaker, what operators said, failure counts; and of the group:
+    /// budget, tier in use, forced primary. The verdicts of requests in flight stay with the group
+    /// that picked their peers. Called before this group is used.
     pub fn inherit(&self, old: &Self, now: Time) {
         if std::ptr::eq(self, old) {
             return;
         }
         let before = old.lock();
         let mut ledger = self.lock();
-        let names = old.peers.iter().map(|peer| peer.name.as_str());
-        let names: BTreeMap<&str, usize> = names.zip(0..).collect();
         let forced = old.hot.forced.load(Ordering::Relaxed);
-        for (at, (peer, slot)) in self.peers.iter().zip(&self.slots).enumerate() {
-            let Some(&was) = names.get(peer.name.as_str()) else {
+        for (at, (was, slot)) in self.was.iter().zip(&self.slots).enumerate() {
+            let Some(was) = was.map(|was| usize::from(was.0)) else {
                 continue;
             };
             let (Some(entry), Some(from), Some(known)) = (
@@ -69,8 +66,6 @@ impl Group {
 
 fn carry(slot: &Slot, from: &Slot, flags: u32) {
     slot.set(from.flags.load(Ordering::Acquire) & flags);
-    slot.losses
-        .store(from.losses.load(Ordering::Acquire), Ordering::Release);
     let until = from.cooling_until.load(Ordering::Acquire);
     slot.cool(Time::from_micros(until));
     slot.ramp_from

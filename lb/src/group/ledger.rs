@@ -71,7 +71,7 @@ impl Group {
             Transition::Opened { until, why } => {
                 entry.last_trip = Some(why);
                 slot.set(BREAKER);
-                slot.losses.fetch_add(1, Ordering::AcqRel);
+                slot.lose();
                 Change::BreakerOpened {
                     peer,
                     failures: slot.tally.in_a_row(),

@@ -28,7 +28,7 @@ use crate::peer::{Peer, PeerIndex};
 use crate::select::Pool;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use ledger::Ledger;
-use slot::Slot;
+use slot::{Lasting, Slot};
 
 pub use admin::Admin;
 pub use change::Change;
@@ -53,6 +53,8 @@ pub struct Group {
     local: Option<usize>,
     fallback: Box<[usize]>,
     slots: Box<[Slot]>,
+    /// Which peer of the group before each peer was.
+    was: Box<[Option<PeerIndex>]>,
     hot: Hot,
     budget: Budget,
     budget_empty: AtomicBool,
@@ -121,6 +123,38 @@ impl Group {
         peers: Vec<Peer>,
         policy: GroupPolicy,
     ) -> Result<Arc<Self>, GroupError> {
+        let was = vec![None; peers.len()];
+        Self::build(name.into(), peers, policy, was, |_| Lasting::new())
+    }
+
+    /// Makes the group that comes after this one; `was` tells which peer of this group each of
+    /// the new ones is. What is in flight on such a peer counts in both, and whoever waits on it
+    /// hears of its losses in either; [`Group::inherit`] takes over the rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Group::new`].
+    pub fn succeeded(
+        &self,
+        name: impl Into<String>,
+        peers: Vec<Peer>,
+        policy: GroupPolicy,
+        mut was: Vec<Option<PeerIndex>>,
+    ) -> Result<Arc<Self>, GroupError> {
+        was.resize(peers.len(), None);
+        Self::build(name.into(), peers, policy, was, |was| {
+            let slot = was.and_then(|was| self.slot(was));
+            slot.map_or_else(Lasting::new, |slot| Arc::clone(&slot.lasting))
+        })
+    }
+
+    fn build(
+        name: String,
+        peers: Vec<Peer>,
+        policy: GroupPolicy,
+        was: Vec<Option<PeerIndex>>,
+        lasting: impl Fn(Option<PeerIndex>) -> Arc<Lasting>,
+    ) -> Result<Arc<Self>, GroupError> {
         check(&peers, &policy)?;
         let regions = regions(&peers);
         let position = |name: &String| regions.binary_search(name).ok();
@@ -136,8 +170,13 @@ impl Group {
             }
         }
         let group = Self {
-            name: name.into(),
-            slots: peers.iter().map(|peer| Slot::new(peer.weight)).collect(),
+            name,
+            slots: peers
+                .iter()
+                .zip(&was)
+                .map(|(peer, was)| Slot::new(peer.weight, lasting(*was)))
+                .collect(),
+            was: was.into_boxed_slice(),
             hot: Hot::new(),
             budget: Budget::new(&policy.retry.budget, peers.len()),
             budget_empty: AtomicBool::new(false),
@@ -172,8 +211,12 @@ impl Group {
     /// How often the peer was lost: turned unhealthy, or its breaker opened. Whoever waits on the
     /// peer compares before and after.
     pub fn losses(&self, peer: PeerIndex) -> u32 {
-        self.slot(peer)
-            .map_or(0, |slot| slot.losses.load(Ordering::Acquire))
+        self.slot(peer).map_or(0, Slot::losses)
+    }
+
+    /// Requests in flight on the peer, those that a group before or after this one sent included.
+    pub fn in_flight(&self, peer: PeerIndex) -> u32 {
+        self.slot(peer).map_or(0, Slot::load)
     }
 
     /// What happened since this was last asked, oldest first. Costs one load when nothing did.

@@ -130,7 +130,7 @@ impl Pick {
 impl Drop for Pick {
     fn drop(&mut self) {
         if let Some(slot) = self.group.slot(self.peer) {
-            slot.in_flight.fetch_sub(1, Ordering::Relaxed);
+            slot.lasting.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
         if self.settled == Settled::No && self.is_probe() {
             self.group.released(self.peer, self.ticket);

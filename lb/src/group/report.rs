@@ -37,7 +37,7 @@ impl Group {
         match turn {
             Some(Turn::Down) => {
                 slot.set(UNHEALTHY);
-                slot.losses.fetch_add(1, Ordering::AcqRel);
+                slot.lose();
                 self.note(&mut ledger, Change::PeerUnhealthy { peer, failures });
             }
             Some(Turn::Up) => {

@@ -218,9 +218,9 @@ impl Search<'_> {
     pub(super) fn enter(&self, peer: PeerIndex, probe: Option<Ticket>, mood: Mood) -> Option<Pick> {
         let slot = self.group.slot(peer)?;
         let cap = self.group.policy.max_in_flight;
-        let before = slot.in_flight.fetch_add(1, Ordering::Relaxed);
+        let before = slot.lasting.in_flight.fetch_add(1, Ordering::Relaxed);
         if cap > 0 && before >= cap && probe.is_none() {
-            slot.in_flight.fetch_sub(1, Ordering::Relaxed);
+            slot.lasting.in_flight.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         let ticket = probe.unwrap_or_else(|| Ticket {

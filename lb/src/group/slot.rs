@@ -1,5 +1,7 @@
 //! What the lock-free paths know of one peer.
 
+use std::sync::Arc;
+
 use crate::breaker::Tally;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::time::Time;
@@ -10,16 +12,25 @@ use crate::time::Time;
 pub(crate) struct Slot {
     /// Why it takes no new request; zero for the peer that does.
     pub(crate) flags: AtomicU32,
-    pub(crate) in_flight: AtomicU32,
     /// The breaker's epoch, for tickets made without the lock.
     pub(crate) epoch: AtomicU32,
-    pub(crate) losses: AtomicU32,
     /// Until when `COOLING` holds, in microseconds.
     pub(crate) cooling_until: AtomicU64,
     /// When its slow start began, in microseconds; 0 for never.
     pub(crate) ramp_from: AtomicU64,
     pub(crate) weight: u16,
     pub(crate) tally: Tally,
+    /// Shared with the slots of the same peer in the groups before and after a reload.
+    pub(crate) lasting: Arc<Lasting>,
+}
+
+/// What goes on whatever is configured: requests that began before a reload are still in flight
+/// after it, and those that wait still hear that their peer was lost.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Lasting {
+    pub(crate) in_flight: AtomicU32,
+    pub(crate) losses: AtomicU32,
 }
 
 /// Health checks say that it is down.
@@ -38,16 +49,15 @@ pub(crate) const IDLE: u32 = 32;
 pub(crate) const OUT: u32 = UNHEALTHY | BREAKER | DISABLED | DRAINING | IDLE;
 
 impl Slot {
-    pub(crate) fn new(weight: u16) -> Self {
+    pub(crate) fn new(weight: u16, lasting: Arc<Lasting>) -> Self {
         Self {
             flags: AtomicU32::new(if weight == 0 { IDLE } else { 0 }),
-            in_flight: AtomicU32::new(0),
             epoch: AtomicU32::new(0),
-            losses: AtomicU32::new(0),
             cooling_until: AtomicU64::new(0),
             ramp_from: AtomicU64::new(0),
             weight,
             tally: Tally::new(),
+            lasting,
         }
     }
 
@@ -80,10 +90,27 @@ impl Slot {
     }
 
     pub(crate) fn load(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.lasting.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn lose(&self) {
+        self.lasting.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn losses(&self) -> u32 {
+        self.lasting.losses.load(Ordering::Acquire)
     }
 
     fn is_cooling(&self, now: Time) -> bool {
         now.as_micros() < self.cooling_until.load(Ordering::Acquire)
+    }
+}
+
+impl Lasting {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            in_flight: AtomicU32::new(0),
+            losses: AtomicU32::new(0),
+        })
     }
 }

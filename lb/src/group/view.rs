@@ -114,7 +114,7 @@ impl Group {
                 in_flight: slot.load(),
                 failures: slot.tally.in_a_row(),
                 last_trip: entry.last_trip,
-                losses: slot.losses.load(Ordering::Relaxed),
+                losses: slot.losses(),
                 cooling_until: (cooling > now).then_some(cooling),
             }
         });

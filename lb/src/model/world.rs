@@ -268,7 +268,8 @@ impl World {
     fn reload(&mut self) {
         let peers = self.group.peers().to_vec();
         let policy = self.group.policy().clone();
-        let Ok(group) = Group::new("model", peers, policy) else {
+        let was = (0..).map(PeerIndex).map(Some).take(peers.len()).collect();
+        let Ok(group) = self.group.succeeded("model", peers, policy, was) else {
             return;
         };
         group.inherit(&self.group, self.now);

@@ -1,5 +1,6 @@
 //! One try of one request against one peer, up to the head of its response.
 
+use crate::drain::Step;
 use crate::error::{AttemptError, Phase};
 use crate::hooks::{Hooks, Target};
 use crate::network::Network;
@@ -194,7 +195,7 @@ enum GaveUp {
 struct Patience<'a, N: Network, H: Hooks> {
     thread: &'a Thread<N, H>,
     upload: &'a Upload,
-    alarm: Option<Alarm>,
+    alarm: Alarm,
     per_try: Option<Pin<Box<Sleep>>>,
     first_byte: Option<Duration>,
     total: Option<Time>,
@@ -215,10 +216,11 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
         let deadline = first.into_iter().chain(bounds.total).min();
         let alarm = if bounds.movable {
             let lb = &target.group.lb;
-            Some(thread.ticker.alarm_or_loss(deadline, lb, peer))
+            thread.ticker.alarm_or_loss(deadline, lb, peer)
         } else {
-            deadline.map(|deadline| thread.ticker.alarm(Some(deadline)))
+            thread.ticker.alarm(deadline)
         };
+        alarm.until(&target.group.peer(peer).drain, Step::RequestsOver);
         // The time spent on the connection counts.
         let per_try = bounds.per_try.map(|per_try| {
             let spent = thread.clock.now().since(began);
@@ -243,13 +245,10 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
                 return Poll::Ready(GaveUp::Late);
             }
         }
-        let Some(alarm) = &self.alarm else {
-            return Poll::Pending;
-        };
         loop {
-            match alarm.poll(cx) {
+            match self.alarm.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ring::Lost) => return Poll::Ready(GaveUp::Lost),
+                Poll::Ready(Ring::Left | Ring::Lost) => return Poll::Ready(GaveUp::Lost),
                 Poll::Ready(Ring::Time) => {}
             }
             let now = self.thread.clock.now();
@@ -263,7 +262,7 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
             // limits: it was still going on, or has ended since.
             self.uploaded = self.upload.is_ended();
             let next = self.first_byte.map(|first_byte| now + first_byte);
-            alarm.set(next.into_iter().chain(self.total).min());
+            self.alarm.set(next.into_iter().chain(self.total).min());
         }
     }
 }

@@ -1,95 +1,22 @@
 //! Accepting: one socket per address, each client to the least loaded thread.
 
+use super::admission::{Admission, Admitted};
+use super::close::Closed;
 use super::connection::{Client, serve_connection};
 use super::registry::Registry;
 use crate::hooks::Hooks;
-use crate::metrics::ProxyMetrics;
 use crate::network::Network;
-use crate::settings::{Cidr, Limits};
+use crate::settings::ListenerSettings;
 use crate::thread::Thread;
 use crate::tls::Terminator;
 use crate::upstream::is_exhaustion;
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
-
-/// Who may connect, and how many at once.
-#[derive(Debug)]
-pub(crate) struct Admission {
-    most: usize,
-    most_per_address: usize,
-    active: AtomicUsize,
-    by_address: Mutex<BTreeMap<IpAddr, usize>>,
-}
-
-/// Leave to be connected; dropping it gives it back.
-#[derive(Debug)]
-pub(crate) struct Admitted {
-    admission: Arc<Admission>,
-    address: Option<IpAddr>,
-    metrics: Arc<ProxyMetrics>,
-}
-
-impl Admission {
-    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
-        Arc::new(Self {
-            most: limits.connections,
-            most_per_address: limits.connections_per_address,
-            active: AtomicUsize::new(0),
-            by_address: Mutex::default(),
-        })
-    }
-
-    fn admit(self: &Arc<Self>, address: IpAddr, metrics: &Arc<ProxyMetrics>) -> Option<Admitted> {
-        let over = |most: usize, count: usize| most > 0 && count >= most;
-        if over(self.most, self.active.load(Ordering::Relaxed)) {
-            metrics.limits.connections.increment();
-            return None;
-        }
-        let counted = self.most_per_address > 0;
-        if counted {
-            let mut by_address = self
-                .by_address
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let count = by_address.entry(address).or_default();
-            if *count >= self.most_per_address {
-                metrics.limits.connections_per_address.increment();
-                return None;
-            }
-            *count += 1;
-        }
-        self.active.fetch_add(1, Ordering::Relaxed);
-        metrics.connections.increment();
-        metrics.connections_active.increment();
-        Some(Admitted {
-            admission: Arc::clone(self),
-            address: counted.then_some(address),
-            metrics: Arc::clone(metrics),
-        })
-    }
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.metrics.connections_active.decrement();
-        self.admission.active.fetch_sub(1, Ordering::Relaxed);
-        if let Some(address) = self.address {
-            let by_address = &self.admission.by_address;
-            let mut by_address = by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = by_address.get_mut(&address) {
-                *count -= 1;
-                if *count == 0 {
-                    by_address.remove(&address);
-                }
-            }
-        }
-    }
-}
 
 /// A client on its way to another thread.
 #[derive(Debug)]
@@ -123,19 +50,45 @@ pub(crate) struct Worker<N: Network> {
 pub(crate) struct Listening<N: Network> {
     pub(crate) listener: N::Listener,
     pub(crate) local: SocketAddr,
+    /// A reload replaces them.
+    pub(crate) terms: Rc<RefCell<Terms>>,
+    pub(crate) closed: Closed,
+}
+
+/// What a listener grants its new clients.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
     pub(crate) half_close: bool,
     pub(crate) tls: Option<Arc<Terminator>>,
+}
+
+impl Terms {
+    /// Takes over what newer settings of the listener say. Its TLS stays the same and goes by
+    /// other files, so that its clients can resume their sessions.
+    pub(crate) fn renew(&mut self, settings: &ListenerSettings) {
+        self.half_close = settings.half_close;
+        match (&self.tls, &settings.tls) {
+            (Some(tls), Some(newer)) => tls.adopt(newer),
+            _ => self.tls.clone_from(&settings.tls),
+        }
+    }
+
+    pub(crate) fn new(settings: &ListenerSettings) -> Self {
+        Self {
+            half_close: settings.half_close,
+            tls: settings.tls.clone(),
+        }
+    }
 }
 
 /// What accepting needs to know.
 #[derive(Debug)]
 pub(crate) struct Door<N: Network> {
     pub(crate) admission: Arc<Admission>,
-    pub(crate) trusted: Arc<[Cidr]>,
     pub(crate) workers: Vec<Worker<N>>,
 }
 
-/// Accepts clients; never ends.
+/// Accepts clients until the listener is closed.
 pub(crate) async fn accept_loop<N: Network, H: Hooks>(
     thread: Rc<Thread<N, H>>,
     registry: Rc<Registry>,
@@ -144,7 +97,13 @@ pub(crate) async fn accept_loop<N: Network, H: Hooks>(
 ) {
     let metrics = &thread.shared.metrics;
     loop {
-        let (stream, address) = match thread.network.accept(&listening.listener).await {
+        let accepted = tokio::select! {
+            // Who waits in the backlog comes in before the listener closes.
+            biased;
+            accepted = thread.network.accept(&listening.listener) => accepted,
+            () = listening.closed.wait() => return,
+        };
+        let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors: the clients wait in the backlog until some are free.
@@ -157,15 +116,21 @@ pub(crate) async fn accept_loop<N: Network, H: Hooks>(
                 continue;
             }
         };
-        let Some(admitted) = door.admission.admit(address.ip().to_canonical(), metrics) else {
+        let rules = thread.shared.rules.load();
+        let ip = address.ip();
+        let Some(admitted) = door
+            .admission
+            .admit(ip.to_canonical(), &rules.limits, metrics)
+        else {
             continue;
         };
+        let terms = listening.terms.borrow().clone();
         let client = Client {
             address,
             local: listening.local,
-            trusted: door.trusted.iter().any(|cidr| cidr.contains(address.ip())),
-            half_close: listening.half_close,
-            tls: listening.tls.clone(),
+            trusted: rules.trusts(ip),
+            half_close: terms.half_close,
+            tls: terms.tls.clone(),
         };
         let least = door
             .workers

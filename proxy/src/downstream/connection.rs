@@ -2,7 +2,7 @@
 
 use super::activity::{Activity, Verdict};
 use super::handshake::Shaking;
-use super::registry::{Registered, Registry};
+use super::registry::{Origin, Registered, Registry};
 use super::sniff::{Sniff, Spoken};
 use super::watched::Watched;
 use super::{http1, http2};
@@ -27,6 +27,17 @@ pub(crate) struct Client {
     pub(crate) half_close: bool,
     /// It has to speak TLS.
     pub(crate) tls: Option<Arc<Terminator>>,
+}
+
+impl Client {
+    /// What a reload may end the connection for.
+    fn origin(&self) -> Origin {
+        Origin {
+            client: self.address.ip(),
+            local: self.local,
+            trusted: self.trusted,
+        }
+    }
 }
 
 /// A client connection and what is known of it.
@@ -55,6 +66,7 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
                 thread: &thread,
                 registry: &registry,
                 activity: &activity,
+                origin: client.origin(),
             };
             match shaking
                 .run(terminator, stream.expecting_tls(), client.address)
@@ -72,7 +84,7 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
         info.client_cert = certificate.and_then(ClientCertificate::header);
     }
     let upload = Arc::default();
-    let registered = registry.enter(&activity, &upload, thread.clock.now());
+    let registered = registry.enter(&activity, &upload, client.origin(), thread.clock.now());
     let agreed = stream.negotiated();
     let spoken = match &mut stream {
         Wire::Plain(stream) => sniff(stream, &registered).await,

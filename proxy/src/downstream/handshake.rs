@@ -1,7 +1,7 @@
 //! The TLS handshake with a client, on the task of its connection.
 
 use super::activity::{Activity, Verdict};
-use super::registry::Registry;
+use super::registry::{Origin, Registry};
 use super::watched::{NotTls, Watched};
 use crate::hooks::Hooks;
 use crate::network::Network;
@@ -24,6 +24,7 @@ pub(super) struct Shaking<'a, N: Network, H: Hooks> {
     pub(super) thread: &'a Thread<N, H>,
     pub(super) registry: &'a Rc<Registry>,
     pub(super) activity: &'a Arc<Activity>,
+    pub(super) origin: Origin,
 }
 
 impl<N: Network, H: Hooks> Shaking<'_, N, H> {
@@ -42,7 +43,9 @@ impl<N: Network, H: Hooks> Shaking<'_, N, H> {
         // There is no upload yet.
         let upload = Arc::default();
         let now = self.thread.clock.now();
-        let registered = self.registry.enter(self.activity, &upload, now);
+        let registered = self
+            .registry
+            .enter(self.activity, &upload, self.origin, now);
         let mut accepting = pin!(accept(terminator, stream));
         let accepted = std::future::poll_fn(|cx| {
             if registered

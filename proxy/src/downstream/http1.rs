@@ -2,6 +2,7 @@
 
 use super::activity::Activity;
 use super::connection::{Connection, until_told};
+use super::registry::Origin;
 use super::respond::{poll_body, respond};
 use crate::body::{Body, Cut};
 use crate::hooks::Hooks;
@@ -32,15 +33,20 @@ pub(super) async fn serve<N: Network, H: Hooks>(
         activity,
         registered,
     } = connection;
-    let limits = &thread.shared.limits;
+    let limits = thread.shared.limits();
     let service = service_fn(|request: Request<Incoming>| {
-        let last = activity.begin() == limits.requests_per_connection;
+        let number = activity.begin();
         let end = End(Arc::clone(&activity));
         let (thread, info) = (&thread, &info);
         async move {
             let mut response = respond(thread, info, upload, request).await;
+            let rules = thread.shared.rules.load();
+            let most = rules.limits.requests_per_connection;
+            let last = most > 0 && number >= most;
             if last {
                 thread.shared.metrics.limits.requests.increment();
+            }
+            if last || !rules.allows(Origin::of(info)) {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }

@@ -38,7 +38,9 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
     registered.multiplexes(&streams);
     let service = service_fn(|request: Request<Incoming>| {
         let (stream, number) = streams.open(thread.clock.recent());
-        if number == thread.shared.limits.requests_per_connection {
+        let most = thread.shared.rules.load().limits.requests_per_connection;
+        // Once: those that come later were under way when the client was told.
+        if most > 0 && number >= most && activity.verdict() == Verdict::Serve {
             thread.shared.metrics.limits.requests.increment();
             activity.decide(Verdict::Drain);
         }
@@ -62,7 +64,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
         }
     });
     let io = TokioIo::new(Framed::new(stream, &activity));
-    let serving = pin!(builder(&thread.shared.limits).serve_connection(io, service));
+    let serving = pin!(builder(&thread.shared.limits()).serve_connection(io, service));
     let drain = |serving: Pin<&mut http2::Connection<_, _, _>>| serving.graceful_shutdown();
     if let Err(error) = until_told(&activity, &registered, serving, drain).await
         && let Some(counter) = broken(&error, &thread.shared.metrics.limits)

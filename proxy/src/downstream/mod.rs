@@ -2,6 +2,8 @@
 
 mod accept;
 mod activity;
+mod admission;
+mod close;
 mod connection;
 mod frames;
 mod handshake;
@@ -14,5 +16,7 @@ mod streams;
 mod upload_pace;
 mod watched;
 
-pub(crate) use accept::{Admission, Door, Listening, Worker, accept_loop, arrive_loop};
-pub(crate) use registry::Registry;
+pub(crate) use accept::{Door, Listening, Terms, Worker, accept_loop, arrive_loop};
+pub(crate) use admission::Admission;
+pub(crate) use close::Close;
+pub(crate) use registry::{Origin, Registry};

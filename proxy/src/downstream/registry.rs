@@ -7,11 +7,13 @@ use super::activity::{Activity, Doing, Verdict};
 use super::streams::Streams;
 use super::upload_pace::UploadPace;
 use crate::metrics::{Counter, LimitMetrics};
+use crate::session::ConnectionInfo;
 use crate::settings::Limits;
 use crate::upload::UploadWatch;
 use lb::Time;
 use slab::Slab;
 use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -23,8 +25,29 @@ pub(crate) struct Registry {
     entries: RefCell<Slab<Entry>>,
 }
 
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) client: IpAddr,
+    /// The listener's address.
+    pub(crate) local: SocketAddr,
+    /// The client's forwarding fields are believed.
+    pub(crate) trusted: bool,
+}
+
+impl Origin {
+    pub(super) fn of(info: &ConnectionInfo) -> Self {
+        Self {
+            client: info.client.ip(),
+            local: info.local,
+            trusted: info.trusted,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
+    origin: Origin,
     activity: Arc<Activity>,
     serving: Serving,
     waker: Option<Waker>,
@@ -68,6 +91,7 @@ impl Registry {
         self: &Rc<Self>,
         activity: &Arc<Activity>,
         upload: &Arc<UploadWatch>,
+        origin: Origin,
         now: Time,
     ) -> Registered {
         let look = Look {
@@ -78,6 +102,7 @@ impl Registry {
             wrote: now,
         };
         let entry = Entry {
+            origin,
             activity: Arc::clone(activity),
             serving: Serving::One(Arc::clone(upload), UploadPace::new(now)),
             waker: None,
@@ -107,6 +132,19 @@ impl Registry {
         self.decide(|_| Some(Verdict::Drain));
     }
 
+    /// The same, for those that may not go on. A new one has its first request before it, which is
+    /// then its last.
+    pub(crate) fn drain_unless(&self, allowed: impl Fn(Origin) -> bool) {
+        self.decide(|entry| {
+            // HTTP/2 has a way to say so that loses nothing: GOAWAY (RFC 9113 §6.8).
+            let new = match &entry.serving {
+                Serving::One(..) => entry.activity.requests() == 0,
+                Serving::Many(_) => false,
+            };
+            (!new && !allowed(entry.origin)).then_some(Verdict::Drain)
+        });
+    }
+
     /// Closes every connection, or all but those that carry an event stream.
     pub(crate) fn close(&self, streams: bool) {
         self.decide(|entry| (streams || !entry.is_streaming()).then_some(Verdict::Close));
@@ -115,7 +153,9 @@ impl Registry {
     fn decide(&self, mut verdict: impl FnMut(&mut Entry) -> Option<Verdict>) {
         let mut woken = Vec::new();
         for (_, entry) in &mut *self.entries.borrow_mut() {
-            if let Some(verdict) = verdict(entry) {
+            if let Some(verdict) = verdict(entry)
+                && entry.activity.verdict() < verdict
+            {
                 entry.activity.decide(verdict);
                 woken.extend(entry.waker.take());
             }

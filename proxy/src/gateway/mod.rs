@@ -23,11 +23,11 @@ pub use ctx::Ctx;
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::error::ProxyError;
-use crate::group::Group;
+use crate::group::{Departed, Group};
 use crate::hooks::{
     Attempt, Flow, Hooks, Lost, Prefix, Reply, ResponseAction, Target, UpstreamHead,
 };
-use crate::server::ServerSettings;
+use crate::server::{Control, ReloadError, Reloaded, ServerSettings};
 use crate::session::{ConnectionInfo, Report, Session};
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
@@ -36,12 +36,15 @@ use http::response::Parts as ResponseParts;
 use routing::Routed;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Mutex;
 
 /// The shipped hooks.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     bindings: Arc<Bindings>,
     access: OnceLock<Arc<dyn AccessSink>>,
+    /// One reload at a time: each builds on what the one before has left.
+    reloading: Mutex<()>,
 }
 
 impl Gateway {
@@ -55,7 +58,42 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             bindings: Bindings::new(settings.limits.mcp_sessions),
             access: OnceLock::new(),
+            reloading: Mutex::default(),
         }))
+    }
+
+    /// Serves by other settings from now on. Requests in flight keep what they began with; groups
+    /// keep health, breakers, budgets and counters by name, their peers by name and URL; peers that
+    /// are gone are drained. Reloads happen one after another.
+    ///
+    /// # Errors
+    /// What cannot be used; then nothing has changed.
+    pub async fn reload(
+        self: &Arc<Self>,
+        control: &Control,
+        settings: &Settings,
+    ) -> Result<Reloaded, NotReloaded> {
+        let _turn = self.reloading.lock().await;
+        let old = self.snapshot();
+        let new = Arc::new(old.succeeded(settings).map_err(NotReloaded::Settings)?);
+        let options = server_settings(&new, settings);
+        let gateway = Arc::clone(self);
+        let commit = move |now| {
+            new.inherit(&old, now);
+            gateway.snapshot.store(new);
+        };
+        let reloaded = control.reload(options, commit).await;
+        reloaded.map_err(NotReloaded::Server)
+    }
+
+    /// Peers that reloads took out and that still finish what they have.
+    pub fn departed(&self) -> Vec<Departed> {
+        let snapshot = self.snapshot.load();
+        let departed = snapshot.departed.iter();
+        departed
+            .filter(|gone| gone.is_draining())
+            .cloned()
+            .collect()
     }
 
     /// The configuration in force.
@@ -75,13 +113,7 @@ impl Gateway {
 
     /// What a server needs to serve with these hooks.
     pub fn server_settings(&self, settings: &Settings) -> ServerSettings {
-        ServerSettings {
-            threads: settings.threads,
-            listeners: settings.listeners.clone(),
-            trusted_proxies: settings.trusted_proxies.clone(),
-            limits: settings.limits.clone(),
-            groups: self.groups(),
-        }
+        server_settings(&self.snapshot.load(), settings)
     }
 
     /// Sends an entry per request to `sink` from now on; a second sink is not taken.
@@ -95,6 +127,43 @@ impl Gateway {
 fn ours(mut reply: Reply, session: &Session, ctx: &Ctx) -> Reply {
     fields::edit_response(reply.headers_mut(), session, ctx);
     reply
+}
+
+fn server_settings(snapshot: &Snapshot, settings: &Settings) -> ServerSettings {
+    ServerSettings {
+        threads: settings.threads,
+        listeners: settings.listeners.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        limits: settings.limits.clone(),
+        groups: snapshot.groups.clone(),
+    }
+}
+
+/// Why a reload has changed nothing.
+#[derive(Debug)]
+pub enum NotReloaded {
+    /// The server refuses: an address cannot be listened on, or it no longer serves.
+    Server(ReloadError),
+    /// Groups, routes or keys cannot be used.
+    Settings(SnapshotError),
+}
+
+impl fmt::Display for NotReloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(error) => error.fmt(f),
+            Self::Settings(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotReloaded {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Server(_) => None,
+            Self::Settings(error) => error.source(),
+        }
+    }
 }
 
 impl fmt::Debug for Gateway {

@@ -52,15 +52,21 @@ pub(super) async fn target(
         });
     }
     if ctx.mcp.is_some() {
+        if let Some((group, peer)) = admit(bindings, session, ctx, &group)? {
+            ctx.group = Some(Arc::clone(&group));
+            (target.group, target.pin) = (group, Some(peer));
+        }
         target.mcp = true;
-        target.pin = admit(bindings, session, ctx, &group)?;
         target.era = era(ctx, target.pin);
         if target.era.is_some() {
             group.acquainted().await;
         }
         patience(&mut target, ctx);
     } else {
-        target.pin = stream_message(session, ctx, &group)?;
+        if let Some((group, peer)) = stream_message(session, ctx, &group)? {
+            ctx.group = Some(Arc::clone(&group));
+            (target.group, target.pin) = (group, Some(peer));
+        }
         target.mcp = target.pin.is_some() || ctx.resource.is_some();
         let several = group.peers.len() > 1 && group.settings.protocol != Protocol::Http;
         if several && oauth::is_authorization_path(session.request.uri.path()) {
@@ -168,8 +174,8 @@ fn admit(
     bindings: &Bindings,
     session: &mut Session,
     ctx: &mut Ctx,
-    group: &Group,
-) -> Result<Option<PeerIndex>, Reply> {
+    group: &Arc<Group>,
+) -> Result<Option<(Arc<Group>, PeerIndex)>, Reply> {
     if addressing::check(session, &ctx.snapshot).is_err() {
         return Err(faults::refuse(Cause::Forbidden, ctx));
     }
@@ -208,14 +214,14 @@ fn admit(
         return Err(faults::refuse(Cause::UnknownSession, ctx));
     }
     let place = binding.and_then(|binding| binding.place()).unwrap_or(first);
-    let peer = group.find(&place.peer);
+    let home = snapshot.home(group, &place.peer);
     let generation = place.generation;
     mcp.place = Some(place);
     if generation > 1 && !retell(session, mcp, generation) {
         group.metrics.migrations.dropped.increment();
         return Err(faults::refuse(Cause::SessionLost, ctx));
     }
-    Ok(peer)
+    Ok(home)
 }
 
 /// Says what a client sends in the words of the upstream session of now. False: it belongs to one
@@ -257,8 +263,8 @@ fn era(ctx: &Ctx, pin: Option<PeerIndex>) -> Option<Era> {
 fn stream_message(
     session: &Session,
     ctx: &mut Ctx,
-    group: &Group,
-) -> Result<Option<PeerIndex>, Reply> {
+    group: &Arc<Group>,
+) -> Result<Option<(Arc<Group>, PeerIndex)>, Reply> {
     let Some(token) = token::find(session.request.uri.path(), &ctx.prefix) else {
         return Ok(None);
     };
@@ -268,7 +274,8 @@ fn stream_message(
     }
     let principal = Principal::of(&snapshot.binding, &session.request.headers);
     let opened = token::open(&snapshot.keys, token, group.name(), principal.as_ref()).ok();
-    let found = opened.and_then(|to| Some((group.find(&to.peer)?, to.path.parse().ok()?)));
+    let found =
+        opened.and_then(|to| Some((snapshot.home(group, &to.peer)?, to.path.parse().ok()?)));
     let Some((peer, path)) = found else {
         let status = StatusCode::NOT_FOUND;
         return Err(reply::plain(

@@ -1,9 +1,11 @@
 //! One configuration, ready to serve.
 
-use crate::group::{Group, GroupError};
+use crate::group::{Departed, Group, GroupError};
 use crate::mcp::{KeyError, KeyRing};
 use crate::route::Routes;
 use crate::settings::{RouteAnswer, RouteSettings, SealKey, SessionBinding, Settings};
+use lb::{PeerIndex, Time};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +20,10 @@ pub struct Snapshot {
     /// Hosts under which MCP may be asked for on loopback listeners: those the routes name, and
     /// those the listeners allow.
     pub(super) hosts: Vec<String>,
+    /// Peers that reloads took out and that still serve what is pinned to them.
+    pub(super) departed: Vec<Departed>,
+    /// The key of this process, if the settings give none: made once.
+    own_key: Option<SealKey>,
 }
 
 /// Why settings cannot be used. `config` finds all of these beforehand.
@@ -39,9 +45,21 @@ impl Snapshot {
     /// # Errors
     /// What cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, SnapshotError> {
+        Self::build(settings, None)
+    }
+
+    /// Builds what follows this one in a reload; see [`Group::succeeded`].
+    pub(super) fn succeeded(&self, settings: &Settings) -> Result<Self, SnapshotError> {
+        Self::build(settings, Some(self))
+    }
+
+    fn build(settings: &Settings, old: Option<&Self>) -> Result<Self, SnapshotError> {
         let group = |group: &crate::settings::GroupSettings| {
-            Group::new(group.clone())
-                .map_err(|error| SnapshotError::Group(group.name.clone(), error))
+            let built = match old.and_then(|old| Some((old, old.group(&group.name)?))) {
+                Some((old, before)) => before.succeeded(group.clone(), &old.departed),
+                None => Group::new(group.clone()),
+            };
+            built.map_err(|error| SnapshotError::Group(group.name.clone(), error))
         };
         let groups = settings
             .groups
@@ -56,8 +74,13 @@ impl Snapshot {
             }
             routes => Some(Routes::new(routes.to_vec())),
         };
+        let mut own_key = old.and_then(|old| old.own_key.clone());
         let keys = match &settings.session.keys[..] {
-            [] => KeyRing::new(&[random_key()?]),
+            [] => {
+                let key = own_key.map_or_else(random_key, Ok)?;
+                own_key = Some(key.clone());
+                KeyRing::new(&[key])
+            }
             keys => KeyRing::new(keys),
         };
         let keys = keys.map_err(SnapshotError::Key)?;
@@ -70,7 +93,10 @@ impl Snapshot {
             .iter()
             .flat_map(|listener| listener.hosts.clone());
         let hosts = named.chain(allowed).collect();
+        let departed = old.map_or_else(Vec::new, |old| old.departed_with(&groups));
         Ok(Self {
+            departed,
+            own_key,
             hosts,
             groups,
             routes,
@@ -85,6 +111,56 @@ fn leads(route: &RouteSettings, groups: usize) -> bool {
     match route.answer {
         RouteAnswer::Group(group) => group < groups,
         RouteAnswer::Redirect(_) | RouteAnswer::Respond(_) => true,
+    }
+}
+
+impl Snapshot {
+    fn group(&self, name: &str) -> Option<&Arc<Group>> {
+        self.groups.iter().find(|group| group.name() == name)
+    }
+
+    /// Where what is pinned to a peer is served: by the peer of that name, or by one that is gone
+    /// and has still time.
+    pub(super) fn home(&self, group: &Arc<Group>, peer: &str) -> Option<(Arc<Group>, PeerIndex)> {
+        if let Some(index) = group.find(peer) {
+            return Some((Arc::clone(group), index));
+        }
+        let departed = self.departed.iter().rev();
+        let mut departed = departed.filter(|gone| gone.is_draining());
+        let home = departed.find(|gone| {
+            gone.group.name() == group.name() && gone.group.peer_name(gone.peer) == peer
+        });
+        home.map(|home| (Arc::clone(&home.group), home.peer))
+    }
+
+    /// The groups take over what those of `old` know.
+    pub(super) fn inherit(&self, old: &Self, now: Time) {
+        for group in &self.groups {
+            if let Some(before) = old.group(group.name()) {
+                group.lb.inherit(&before.lb, now);
+            }
+        }
+    }
+
+    /// Who is on the way out once these groups are in force.
+    fn departed_with(&self, groups: &[Arc<Group>]) -> Vec<Departed> {
+        let peers = |group: &Arc<Group>| {
+            let group = Arc::clone(group);
+            (0..).take(group.peers.len()).map(move |index| Departed {
+                group: Arc::clone(&group),
+                peer: PeerIndex(index),
+            })
+        };
+        let number = |gone: &Departed| gone.group.peer(gone.peer).number;
+        let here: BTreeSet<usize> = groups
+            .iter()
+            .flat_map(|group| group.peers.iter().map(|peer| peer.number))
+            .collect();
+        let before = self.departed.iter().cloned();
+        before
+            .chain(self.groups.iter().flat_map(peers))
+            .filter(|gone| gone.is_draining() && !here.contains(&number(gone)))
+            .collect()
     }
 }
 

@@ -13,6 +13,8 @@ use crate::thread::Thread;
 use crate::tls::Wire;
 use crate::upstream::connect;
 use lb::{PeerIndex, Probed};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,67 +22,106 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Probes every peer of the groups, each in a task of its own, until told to end.
-pub(crate) fn start<N: Network, H: Hooks>(
-    thread: &Rc<Thread<N, H>>,
-    groups: &[Arc<Group>],
-) -> Vec<Watch> {
-    let mut watches = Vec::new();
-    for group in groups {
-        if group.settings.health_check.probe == Some(Probe::None) {
-            continue;
-        }
-        for index in 0..group.peers.len() {
-            let Ok(index) = u16::try_from(index) else {
-                break;
-            };
-            let (thread, group) = (Rc::clone(thread), Arc::clone(group));
-            let (leave, left) = oneshot::channel();
-            let watching = watch(thread, group, PeerIndex(index), left);
-            let task = tokio::task::spawn_local(watching);
-            watches.push(Watch { task, leave });
-        }
-    }
-    watches
+/// Who is probed, each in a task of its own. Dropping it ends that, in the background.
+pub(crate) struct Probers<N: Network, H: Hooks> {
+    thread: Rc<Thread<N, H>>,
+    /// By the number of the peer.
+    watches: BTreeMap<usize, Watch>,
 }
 
 /// One peer that is probed. Dropping it ends that, in the background.
-#[derive(Debug)]
-pub(crate) struct Watch {
+struct Watch {
+    place: Rc<Place>,
     task: JoinHandle<()>,
     leave: oneshot::Sender<Infallible>,
 }
 
-/// Ends probes, and what they keep on their peers.
-pub(crate) async fn end(watches: Vec<Watch>) {
-    let (tasks, leaves): (Vec<_>, Vec<_>) = watches
-        .into_iter()
-        .map(|watch| (watch.task, watch.leave))
-        .unzip();
-    drop(leaves);
-    for task in tasks {
-        // Each is bounded; one that panicked has ended too.
-        drop(task.await);
+/// The group a peer is in now, and where in it: a reload moves it, and the schedule and the probe
+/// session go on.
+struct Place(RefCell<(Arc<Group>, PeerIndex)>);
+
+impl<N: Network, H: Hooks> Probers<N, H> {
+    pub(crate) fn new(thread: &Rc<Thread<N, H>>) -> Self {
+        Self {
+            thread: Rc::clone(thread),
+            watches: BTreeMap::new(),
+        }
+    }
+
+    /// Probes the peers of these groups from now on, and no others.
+    pub(crate) fn watch(&mut self, groups: &[Arc<Group>]) {
+        let mut before = std::mem::take(&mut self.watches);
+        for group in groups {
+            if group.settings.health_check.probe == Some(Probe::None) {
+                continue;
+            }
+            for (index, peer) in (0..).map(PeerIndex).zip(&group.peers) {
+                let now = (Arc::clone(group), index);
+                let watch = match before.remove(&peer.number) {
+                    Some(watch) => {
+                        watch.place.0.replace(now);
+                        watch
+                    }
+                    None => Watch::begin(&self.thread, now),
+                };
+                self.watches.insert(peer.number, watch);
+            }
+        }
+    }
+
+    /// Ends the probes, and what they keep on their peers.
+    pub(crate) async fn end(&mut self) {
+        let watches = std::mem::take(&mut self.watches).into_values();
+        let (tasks, leaves): (Vec<_>, Vec<_>) =
+            watches.map(|watch| (watch.task, watch.leave)).unzip();
+        drop(leaves);
+        for task in tasks {
+            // Each is bounded; one that panicked has ended too.
+            drop(task.await);
+        }
+    }
+}
+
+impl Watch {
+    fn begin<N: Network, H: Hooks>(
+        thread: &Rc<Thread<N, H>>,
+        now: (Arc<Group>, PeerIndex),
+    ) -> Self {
+        let place = Rc::new(Place(RefCell::new(now)));
+        let (leave, left) = oneshot::channel();
+        let watching = watch(Rc::clone(thread), Rc::clone(&place), left);
+        Self {
+            place,
+            task: tokio::task::spawn_local(watching),
+            leave,
+        }
+    }
+}
+
+impl Place {
+    fn now(&self) -> (Arc<Group>, PeerIndex) {
+        let (group, peer) = &*self.0.borrow();
+        (Arc::clone(group), *peer)
     }
 }
 
 /// Probes one peer until told to leave; then takes leave of it.
 async fn watch<N: Network, H: Hooks>(
     thread: Rc<Thread<N, H>>,
-    group: Arc<Group>,
-    peer: PeerIndex,
+    place: Rc<Place>,
     left: oneshot::Receiver<Infallible>,
 ) {
     let mut mcp = mcp::ProbeSession::default();
     tokio::select! {
         biased;
         _ = left => {}
-        () = go_on(&thread, &group, peer, &mut mcp) => {}
+        () = go_on(&thread, &place, &mut mcp) => {}
     }
+    let (group, index) = place.now();
     let probe = mcp::Probe {
         thread: &thread,
         group: &group,
-        index: peer,
+        index,
     };
     probe.end(&mut mcp, FAREWELL).await;
 }
@@ -88,22 +129,18 @@ async fn watch<N: Network, H: Hooks>(
 /// Probes one peer, for ever.
 async fn go_on<N: Network, H: Hooks>(
     thread: &Rc<Thread<N, H>>,
-    group: &Arc<Group>,
-    peer: PeerIndex,
+    place: &Place,
     mcp: &mut mcp::ProbeSession,
 ) {
-    let check = &group.settings.health_check;
     let mut last = None;
     // The first probes are spread, so that a fleet that starts at once does not knock at once.
-    pause(
-        thread,
-        group,
-        peer,
-        spread(check.interval.min(FIRST), thread.clock.entropy()),
-    )
-    .await;
+    let first = place.now().0.settings.health_check.interval.min(FIRST);
+    pause(thread, place, spread(first, thread.clock.entropy())).await;
     loop {
-        let found = probe(thread, group, peer, mcp).await;
+        let (group, peer) = place.now();
+        let found = probe(thread, &group, peer, mcp).await;
+        // The verdict counts where the peer is now.
+        let (group, peer) = place.now();
         let now = thread.clock.now();
         let result = match &found {
             Ok(Finding::Busy(cooldown)) => {
@@ -134,38 +171,30 @@ async fn go_on<N: Network, H: Hooks>(
             group.lb.probed(peer, result, now, thread.clock.entropy());
         }
         for change in group.lb.take_changes() {
-            events::report(group, &change);
-            thread.hooks.on_event(group, &change);
+            events::report(&group, &change);
+            thread.hooks.on_event(&group, &change);
         }
         // A verdict about to change is looked at again soon (HAProxy's fastinter).
         let settled = result.is_none() || last == result;
         last = result.or(last);
+        let check = &group.settings.health_check;
         let interval = if settled {
             check.interval
         } else {
             check.fast_interval
         };
-        pause(
-            thread,
-            group,
-            peer,
-            jittered(interval, thread.clock.entropy()),
-        )
-        .await;
+        drop(group);
+        pause(thread, place, jittered(interval, thread.clock.entropy())).await;
     }
 }
 
 /// Waits, but no longer than it takes a request to fail on the peer.
-async fn pause<N: Network, H: Hooks>(
-    thread: &Thread<N, H>,
-    group: &Group,
-    peer: PeerIndex,
-    wait: Duration,
-) {
+async fn pause<N: Network, H: Hooks>(thread: &Thread<N, H>, place: &Place, wait: Duration) {
     let until = thread.clock.now() + wait;
     while thread.clock.now() < until {
         let left = until.since(thread.clock.now());
         tokio::time::sleep(left.min(GLANCE)).await;
+        let (group, peer) = place.now();
         if group.peer(peer).take_suspicion() {
             return;
         }

@@ -27,6 +27,8 @@ pub use session::{SealKey, SessionBinding, SessionSettings};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{ClientAuth, GroupTls, ListenerTls, TlsVersion};
 
+use std::path::PathBuf;
+
 /// The checked configuration of the data plane.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -45,4 +47,16 @@ pub struct Settings {
     pub limits: Limits,
     /// How MCP session ids are sealed and bound.
     pub session: SessionSettings,
+}
+
+impl Settings {
+    /// Every file that these settings were made of besides their own, for those who watch them.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let listeners = self.listeners.iter().filter_map(|one| one.tls.as_ref());
+        let groups = self.groups.iter().filter_map(|group| group.tls.as_ref());
+        let listeners = listeners.flat_map(|tls| tls.files());
+        listeners
+            .chain(groups.flat_map(|tls| tls.files()))
+            .collect()
+    }
 }

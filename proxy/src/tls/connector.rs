@@ -78,6 +78,11 @@ impl Connector {
         self.settings.files()
     }
 
+    /// What it was made from.
+    pub(crate) fn settings(&self) -> &GroupTls {
+        &self.settings
+    }
+
     /// What a peer at `host`, a name or an address, is connected to with. Its certificate must be
     /// for the name that the settings give, else for `host`.
     ///

@@ -78,6 +78,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pools<S> {
         }
     }
 
+    /// Closes the idle connections of one peer.
+    pub(crate) fn close(&self, peer: usize) {
+        let all = self.peers.borrow_mut().get_mut(peer).map(std::mem::take);
+        drop(all);
+    }
+
     /// Closes every idle connection.
     pub(crate) fn clear(&self) {
         let all = std::mem::take(&mut *self.peers.borrow_mut());

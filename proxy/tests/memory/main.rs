@@ -28,7 +28,11 @@ mod network;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod relocate;
+#[cfg(test)]
+mod removal;
 #[cfg(test)]
 mod responses;
 #[cfg(test)]

@@ -37,7 +37,15 @@ impl Collector for Scrape {
         let groups = self.0.gateway.groups();
         let views: Vec<_> = groups.iter().map(|group| group.lb.view(now)).collect();
         group::encode(&mut encoder, &groups, &views, now)?;
-        peer::encode(&mut encoder, &groups, &views)
+        // A name that is there again speaks for itself: two samples of one name are an error.
+        let departed = self.0.gateway.departed().into_iter().filter(|gone| {
+            let (name, peer) = (gone.group.name(), gone.group.peer_name(gone.peer));
+            let mut groups = groups.iter();
+            !groups.any(|group| group.name() == name && group.find(peer).is_some())
+        });
+        let departed = departed.filter_map(|gone| Some((gone.view(now)?, gone)));
+        let departed: Vec<_> = departed.collect();
+        peer::encode(&mut encoder, &groups, &views, &departed)
     }
 }
 

@@ -5,26 +5,28 @@ use std::sync::Arc;
 
 use lb::{GroupView, HealthView, PeerView};
 use prometheus_client::encoding::DescriptorEncoder;
-use proxy::group::{Group, Peer};
+use proxy::group::{Departed, Group, Peer};
 
-use super::super::group_status::breaker;
+use super::super::group_status::{admin, breaker};
 use super::family::{Labels, counters, gauges, truth};
 
 pub(super) fn encode(
     encoder: &mut DescriptorEncoder<'_>,
     groups: &[Arc<Group>],
     views: &[GroupView],
+    departed: &[(PeerView, Departed)],
 ) -> fmt::Result {
-    counted(encoder, groups, views)?;
-    seen(encoder, groups, views)
+    counted(encoder, groups, views, departed)?;
+    seen(encoder, groups, views, departed)
 }
 
 fn counted(
     encoder: &mut DescriptorEncoder<'_>,
     groups: &[Arc<Group>],
     views: &[GroupView],
+    departed: &[(PeerView, Departed)],
 ) -> fmt::Result {
-    let peers = || peers(groups, views);
+    let peers = || peers(groups, views, departed);
     counters(
         encoder,
         (
@@ -102,8 +104,9 @@ fn seen(
     encoder: &mut DescriptorEncoder<'_>,
     groups: &[Arc<Group>],
     views: &[GroupView],
+    departed: &[(PeerView, Departed)],
 ) -> fmt::Result {
-    let peers = || peers(groups, views);
+    let peers = || peers(groups, views, departed);
     gauges(
         encoder,
         (
@@ -140,6 +143,17 @@ fn seen(
             let state = breaker(each.view.breaker);
             STATES.map(|name| (each.labels("state", name), truth(state == name)))
         }),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_peer_state",
+            "1 for what operators and reloads let the peer do, 0 for the others",
+        ),
+        peers().flat_map(|each| {
+            let state = admin(each.view.admin);
+            ADMIN.map(|name| (each.labels("state", name), truth(state == name)))
+        }),
     )
 }
 
@@ -163,15 +177,26 @@ impl<'a> Each<'a> {
     }
 }
 
-fn peers<'a>(groups: &'a [Arc<Group>], views: &'a [GroupView]) -> impl Iterator<Item = Each<'a>> {
-    groups.iter().zip(views).flat_map(|(group, view)| {
+fn peers<'a>(
+    groups: &'a [Arc<Group>],
+    views: &'a [GroupView],
+    departed: &'a [(PeerView, Departed)],
+) -> impl Iterator<Item = Each<'a>> {
+    let departed = departed.iter().map(|(view, gone)| Each {
+        group: gone.group.name(),
+        peer: gone.group.peer(gone.peer),
+        view,
+    });
+    let here = groups.iter().zip(views).flat_map(|(group, view)| {
         let both = group.peers.iter().zip(&view.peers);
         both.map(|(peer, view)| Each {
             group: group.name(),
             peer,
             view,
         })
-    })
+    });
+    here.chain(departed)
 }
 
+const ADMIN: [&str; 3] = ["disabled", "draining", "enabled"];
 const STATES: [&str; 3] = ["closed", "half_open", "open"];

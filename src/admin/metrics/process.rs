@@ -8,6 +8,7 @@ use proxy::server::Stage;
 
 use super::super::observed::Observed;
 use super::family::{counter, counters, gauge, gauges, number, truth};
+use crate::reload::ReloadStatus;
 
 pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -> fmt::Result {
     let metrics = &observed.metrics;
@@ -96,6 +97,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         hits.map(|(limit, counter)| (vec![("limit", limit)], counter.get())),
     )?;
     tls(encoder, &metrics.tls)?;
+    reloads(encoder, &observed.reloads)?;
     if let Some(dropped) = &observed.access_log {
         counter(
             encoder,
@@ -155,4 +157,42 @@ fn tls(encoder: &mut DescriptorEncoder<'_>, metrics: &TlsMetrics) -> fmt::Result
 #[expect(clippy::cast_precision_loss, reason = "as above")]
 fn seconds(seconds: i64) -> f64 {
     seconds as f64
+}
+
+fn reloads(encoder: &mut DescriptorEncoder<'_>, status: &ReloadStatus) -> fmt::Result {
+    let counts = status.counts();
+    counters(
+        encoder,
+        (
+            "backstay_config_reloads",
+            "Reloads; those that failed changed nothing",
+        ),
+        counts.map(|(result, count)| (vec![("result", result)], count)),
+    )?;
+    let last = status.last();
+    gauge(
+        encoder,
+        (
+            "backstay_config_last_reload_successful",
+            "Whether the last reload, or the start, counted",
+        ),
+        truth(!last.failed),
+    )?;
+    gauge(
+        encoder,
+        (
+            "backstay_config_in_force_since_seconds",
+            "When what is in force was read, in seconds since 1970",
+        ),
+        number(last.since),
+    )?;
+    let hash = last.hash.as_deref().map(|hash| (vec![("hash", hash)], 1.0));
+    gauges(
+        encoder,
+        (
+            "backstay_config_info",
+            "What is in force, by its hash; absent without a file",
+        ),
+        hash,
+    )
 }

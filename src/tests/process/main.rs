@@ -16,6 +16,7 @@ mod demo;
 mod examples;
 mod logs;
 mod program;
+mod reload;
 mod request;
 mod secure;
 mod shutdown;

@@ -81,6 +81,11 @@ impl Program {
         if let Some(line) = self.seen.iter().find(|line| line.contains(text)) {
             return line.clone();
         }
+        self.next_line(text)
+    }
+
+    /// Waits for a line with this text that nobody has waited for yet.
+    pub(crate) fn next_line(&mut self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());

@@ -60,12 +60,12 @@ fn sigint_closes_at_once() {
 }
 
 #[test]
-fn sighup_is_logged_and_changes_nothing() {
+fn without_a_file_sighup_is_logged_and_changes_nothing() {
     let upstream = Upstream::start();
     let url = format!("http://{}", upstream.address);
     let mut program = Program::start(&["proxy", &url, "--listen", "127.0.0.1:0"]);
     let address = program.address();
     program.signal(Signal::HUP);
-    program.line("reload_not_supported");
+    program.line("reload_ignored");
     assert!(get(address, "/").contains(MARK));
 }

@@ -5,7 +5,18 @@ use super::*;
 /// The world after a reload with these peers.
 fn reload(world: &World, peers: Vec<Peer>) -> World {
     let policy = world.group.policy().clone();
-    let group = Group::new("group", peers, policy).unwrap();
+    reload_with(world, peers, policy)
+}
+
+/// The same with another policy.
+fn reload_with(world: &World, peers: Vec<Peer>, policy: GroupPolicy) -> World {
+    let by_name = |peer: &Peer| {
+        let mut old = (0..).map(PeerIndex).zip(world.group.peers());
+        let same = old.find(|(_, old)| old.name == peer.name);
+        same.map(|(index, _)| index)
+    };
+    let was = peers.iter().map(by_name).collect();
+    let group = world.group.succeeded("group", peers, policy, was).unwrap();
     group.inherit(&world.group, world.now);
     World {
         group,
@@ -122,7 +133,55 @@ fn a_breaker_that_the_new_policy_lacks_is_dropped() {
         breaker: None,
         ..GroupPolicy::default()
     };
-    let mut new = World::of(peers(&[1]), policy);
-    new.group.inherit(&old.group, old.now);
+    let mut new = reload_with(&old, peers(&[1]), policy);
     assert_eq!(new.serve(2), "aa");
+}
+
+#[test]
+fn what_is_in_flight_counts_on_both_sides_of_a_reload() {
+    let mut old = World::new(&[1, 1]);
+    let pin = PickRequest {
+        pin: Some(A),
+        ..PickRequest::default()
+    };
+    let held = old.ask(&pin).unwrap();
+    let mut list = peers(&[1, 1]);
+    list.reverse();
+    let mut new = reload_with(
+        &old,
+        list,
+        GroupPolicy {
+            max_in_flight: 1,
+            ..old.group.policy().clone()
+        },
+    );
+    assert_eq!(new.peer(1).in_flight, 1);
+    assert_eq!(new.serve(2), "aa", "b, which is a by its old name, is full");
+    let other = new.pick().unwrap();
+    assert_eq!(old.peer(1).in_flight, 1);
+    drop((held, other));
+    assert_eq!((new.peer(0).in_flight, new.peer(1).in_flight), (0, 0));
+}
+
+#[test]
+fn who_waits_on_the_old_group_hears_of_losses_in_the_new_one() {
+    let old = World::new(&[1, 1]);
+    let before = old.group.losses(B);
+    let mut new = reload(&old, peers(&[1, 1]));
+    new.down(1);
+    assert_ne!(old.group.losses(B), before);
+    assert_eq!(old.group.losses(A), new.group.losses(A));
+}
+
+#[test]
+fn a_peer_of_the_same_name_that_is_another_begins_afresh() {
+    let mut old = World::new(&[1, 1]);
+    old.break_(0);
+    let policy = old.group.policy().clone();
+    let was = vec![None, Some(B)];
+    let group = old.group.succeeded("group", peers(&[1, 1]), policy, was);
+    let group = group.unwrap();
+    group.inherit(&old.group, old.now);
+    assert_eq!(group.losses(A), 0);
+    assert_eq!(group.view(old.now).peers[0].breaker, BreakerView::Closed);
 }

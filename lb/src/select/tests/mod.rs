@@ -8,7 +8,7 @@ mod strategies;
 use std::time::Duration;
 
 use super::{Gate, Pool, Seed};
-use crate::group::slot::{BREAKER, Slot};
+use crate::group::slot::{BREAKER, Lasting, Slot};
 use crate::hash::{hash64, mix};
 use crate::peer::Peer;
 use crate::strategy::Strategy;
@@ -42,7 +42,10 @@ impl Bench {
         let members: Vec<u16> = (0..u16::try_from(peers.len()).unwrap()).collect();
         Self {
             pool: Pool::new(&members, &peers, strategy),
-            slots: peers.iter().map(|peer| Slot::new(peer.weight)).collect(),
+            slots: peers
+                .iter()
+                .map(|peer| Slot::new(peer.weight, Lasting::new()))
+                .collect(),
             tried: Tried::new(),
             cap: 0,
             ramp: None,
@@ -90,7 +93,7 @@ impl Bench {
 
     fn load(&self, loads: &[u32]) {
         for (slot, load) in self.slots.iter().zip(loads) {
-            slot.in_flight.store(*load, Ordering::Relaxed);
+            slot.lasting.in_flight.store(*load, Ordering::Relaxed);
         }
     }
 }
