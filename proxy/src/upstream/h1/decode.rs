@@ -8,6 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version, response};
 use httparse::{ParserConfig, Status};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// What of a request bears on how its response is read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -60,11 +61,20 @@ struct Lengths {
     close: bool,
 }
 
-/// Where in a head the name and the value of a field stand.
+/// Where in a head the name and the value of a field stand: where each begins and ends.
+///
+/// Small, because a table of them is cleared for every head.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    name: (usize, usize),
-    value: (usize, usize),
+    name: [u32; 2],
+    value: [u32; 2],
+}
+
+impl Place {
+    /// What stands there. A head is far shorter than 4 GiB, so nothing is cut off.
+    fn range([from, to]: [u32; 2]) -> Range<usize> {
+        from as usize..to as usize
+    }
 }
 
 fn survey(
@@ -132,7 +142,7 @@ fn find<'b>(
     let place = |part: &[u8]| {
         let from = part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
         let from = if part.is_empty() { 0 } else { from };
-        (from, from + part.len())
+        [from, from + part.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX))
     };
     for (field, slot) in response.headers.iter().zip(places) {
         *slot = Place {
@@ -156,9 +166,9 @@ fn collect(head: &Bytes, places: &[Place]) -> Result<(HeaderMap, Lengths), Fault
     let mut headers = HeaderMap::with_capacity(places.len() + ROOM);
     let mut lengths = Lengths::default();
     for Place { name, value } in places {
-        let name = head.get(name.0..name.1).unwrap_or_default();
+        let name = head.get(Place::range(*name)).unwrap_or_default();
         let name = HeaderName::from_bytes(name).map_err(|_| Fault::Head)?;
-        let value = head.slice(value.0..value.1);
+        let value = head.slice(Place::range(*value));
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| Fault::Head)?;
         if name == header::CONTENT_LENGTH {
             // Twice, even with one value, is refused: RFC 9110 §8.6 allows it, and who sends it
