@@ -50,12 +50,14 @@ pub enum Cause {
     Lost,
     /// The response could not be parsed, or broke the protocol.
     Malformed,
+    /// The peer refused the stream before it looked at the request (RFC 9113 §8.7).
+    Refused,
     /// The peer reset the connection or the stream.
     Reset,
     /// The TLS handshake failed.
     Tls,
-    /// The request was handed back unsent: stale pooled connection, `REFUSED_STREAM`, or a
-    /// `GOAWAY` below its stream (RFC 9113 §8.7).
+    /// The request was handed back unsent: stale pooled connection, or a `GOAWAY` below its stream
+    /// (RFC 9113 §8.7).
     Unprocessed,
 }
 

@@ -45,6 +45,7 @@ impl fmt::Display for AttemptError {
             lb::Cause::Malformed => "the peer sent no valid HTTP",
             lb::Cause::Reset => "the peer reset the connection",
             lb::Cause::Tls => "no TLS session",
+            lb::Cause::Refused => "the peer refused the stream",
             lb::Cause::Unprocessed => "the connection had ended before the request was sent",
         };
         f.write_str(what)

@@ -3,7 +3,9 @@
 use crate::drain::{Drain, Step};
 use crate::known::{Discovered, Known, Serving, Tools};
 use crate::metrics::{GroupMetrics, PeerMetrics};
-use crate::settings::{Credential, GroupSettings, GroupTls, PeerSettings, PeerUrl, Scheme};
+use crate::settings::{
+    Credential, GroupSettings, GroupTls, HttpVersion, PeerSettings, PeerUrl, Scheme,
+};
 use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
 use http::HeaderValue;
 use lb::{PeerIndex, Time};
@@ -42,6 +44,8 @@ pub struct Peer {
     pub metrics: Arc<PeerMetrics>,
     /// TLS, if its URL is `https:`.
     pub(crate) tls: Option<Dialer>,
+    /// Which HTTP it is spoken to with.
+    pub(crate) http_version: HttpVersion,
     /// Its place in the connection pools of each thread; unique in the process. A peer that a
     /// reload keeps keeps it.
     pub(crate) number: usize,
@@ -237,6 +241,7 @@ impl Peer {
         Ok(Self {
             tls,
             url: url.clone(),
+            http_version: group.http_version,
             authority,
             credential: credential.cloned(),
             metrics: Arc::default(),
@@ -250,9 +255,17 @@ impl Peer {
 
     /// The same peer as `before`, with what the new settings say of it.
     fn following(self, before: &Self) -> Self {
+        // Connections that speak another HTTP are not for its requests.
+        let number = if self.http_version == before.http_version {
+            before.number
+        } else {
+            self.number
+        };
         Self {
             credential: self.credential,
             tls: self.tls,
+            http_version: self.http_version,
+            number,
             ..before.clone()
         }
     }

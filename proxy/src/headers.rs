@@ -118,7 +118,6 @@ pub(crate) fn forward_request(
     if !seen.request_id {
         headers.insert(X_REQUEST_ID, request_id());
     }
-    parts.version = Version::HTTP_11;
 }
 
 /// `Forwarded`'s element for a client (RFC 7239 §6: an IPv6 address is bracketed and quoted).

@@ -90,7 +90,9 @@ pub fn describe(error: &ProxyError) -> Failed {
             Cause::Malformed => bad("http_protocol_error"),
             Cause::Tls => bad(tls_token(attempt)),
             Cause::BodyAborted => bad("http_response_incomplete"),
-            Cause::Closed | Cause::Reset | Cause::Unprocessed => bad("connection_terminated"),
+            Cause::Closed | Cause::Refused | Cause::Reset | Cause::Unprocessed => {
+                bad("connection_terminated")
+            }
             Cause::Lost => bad("destination_unavailable"),
         },
         ProxyError::Exhausted(_) => busy("proxy_internal_error", A_SECOND),

@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::settings::{Cidr, Limits};
 use crate::ticker::Ticker;
 use crate::upload::ReplayTotal;
-use crate::upstream::{HeadLimits, Pools};
+use crate::upstream::{Bounds, HeadLimits, Pools};
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -72,6 +72,17 @@ pub(crate) struct Thread<N: Network, H: Hooks> {
 impl<N: Network, H: Hooks> Thread<N, H> {
     pub(crate) fn head_limits(&self) -> HeadLimits {
         HeadLimits::new(&self.shared.rules.load().limits)
+    }
+
+    /// Of HTTP/2 connections to peers.
+    pub(crate) fn http2_bounds(&self) -> Bounds {
+        let limits = &self.shared.rules.load().limits;
+        Bounds {
+            streams: limits.http2.streams,
+            stream_window: limits.http2.stream_window,
+            ping: limits.http2.ping,
+            head_size: limits.upstream_head_size,
+        }
     }
 }
 

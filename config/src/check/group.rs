@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
-use proxy::settings::{GroupSettings, HostPolicy, PeerLoss, Protocol, RegionSettings, Timeouts};
+use proxy::settings::{
+    GroupSettings, HostPolicy, HttpVersion, PeerLoss, Protocol, RegionSettings, Timeouts,
+};
 
 use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls};
 use crate::file;
@@ -54,6 +56,12 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
                 file::Protocol::Mcp => Protocol::Mcp,
                 file::Protocol::Http => Protocol::Http,
             }),
+        http_version: match file.http_version {
+            None => default.http_version,
+            Some(file::HttpVersion::Auto) => HttpVersion::Auto,
+            Some(file::HttpVersion::Http1) => HttpVersion::Http1,
+            Some(file::HttpVersion::Http2) => HttpVersion::Http2,
+        },
         policy: GroupPolicy {
             strategy: file.strategy.map_or_else(Strategy::default, strategy),
             min_healthy: file.min_healthy.unwrap_or(default.policy.min_healthy),

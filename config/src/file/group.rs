@@ -15,6 +15,10 @@ pub(crate) struct Group {
     pub(crate) name: Option<String>,
     /// What the peers speak: `auto` (told by each request), `mcp` or `http`. Default: `auto`.
     pub(crate) protocol: Option<Protocol>,
+    /// Which HTTP the peers are spoken to with: `auto` (HTTP/2 where a TLS handshake settles on it,
+    /// else HTTP/1.1), `http1` or `http2` (without TLS: known beforehand). Probes speak HTTP/1.1.
+    /// Default: `auto`.
+    pub(crate) http_version: Option<HttpVersion>,
     /// How a peer is chosen inside the active tier: `round_robin`, `weighted_round_robin`,
     /// `least_connections`, `random` (by weight), `p2c` (the less loaded of two drawn at random),
     /// `consistent_hash`, or `priority` (round robin; says that the tiers do the work).
@@ -76,6 +80,14 @@ pub(crate) enum Protocol {
     Auto,
     Mcp,
     Http,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HttpVersion {
+    Auto,
+    Http1,
+    Http2,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -209,7 +221,7 @@ pub(crate) struct Sse {
 pub(crate) struct Pool {
     /// How long an idle connection is kept; shorter than the peers keep it. Default: `55s`.
     pub(crate) idle: Option<Span>,
-    /// Idle connections kept per peer and thread; 0 for none. Default: 256.
+    /// Connections kept per peer and thread for further requests; 0 for none. Default: 256.
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) size: Option<usize>,
 }

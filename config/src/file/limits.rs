@@ -62,11 +62,13 @@ pub(crate) struct Limits {
     pub(crate) drain_requests: Option<Span>,
     /// How long streams may run on after a shutdown began. Default: `5m`.
     pub(crate) drain_streams: Option<Span>,
-    /// HTTP/2 connections of clients.
+    /// HTTP/2 connections of clients; `ping`, `streams` and `stream_window` hold for those to
+    /// peers too.
     pub(crate) http2: Option<Http2>,
 }
 
-/// Bounds of HTTP/2 connections of clients.
+/// Bounds of HTTP/2 connections of clients; `ping`, `streams` and `stream_window` hold for those to
+/// peers too.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Http2 {

@@ -19,7 +19,8 @@ mod tls;
 
 pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
 pub(crate) use group::{
-    Failback, FailbackMode, Group, Hash, Lost, MaxBody, Peer, Protocol, Strategy, Timeouts,
+    Failback, FailbackMode, Group, Hash, HttpVersion, Lost, MaxBody, Peer, Protocol, Strategy,
+    Timeouts,
 };
 pub(crate) use headers::{Fields, Headers};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};

@@ -134,6 +134,11 @@ fn failed(failure: Failure) -> Class {
             fast_check: true,
         },
         Cause::Unprocessed => unprocessed(),
+        // It has too much to do, which says nothing of its health, but another may have less.
+        Cause::Refused => Class {
+            retry: Repeat::Any { free: false },
+            ..unprocessed()
+        },
         Cause::BodyAborted => Class {
             verdict: Verdict::Fail,
             delivery: Delivery::Answered,

@@ -135,6 +135,9 @@ fn failures_mean_what_the_table_says() {
             FREE,
             false,
         ),
+        (
+            Refused, Full, Silence, reused, Neutral, NOT_SENT, ANY, false,
+        ),
         // A connection that had been idle.
         (
             Closed, Nothing, Silence, reused, Neutral, NOT_SENT, FREE, false,

@@ -173,9 +173,11 @@ fn is_listed(outcome: &Outcome, policy: &RetryPolicy) -> bool {
         // No peer had a part in it.
         Outcome::Local => true,
         Outcome::Failed(failure) => match failure.cause {
-            Cause::Connect | Cause::ConnectTimeout | Cause::Tls | Cause::Unprocessed => {
-                when.connect
-            }
+            Cause::Connect
+            | Cause::ConnectTimeout
+            | Cause::Refused
+            | Cause::Tls
+            | Cause::Unprocessed => when.connect,
             Cause::HeadTimeout | Cause::Lost => when.timeout,
             Cause::BodyAborted | Cause::Closed | Cause::Malformed | Cause::Reset => when.reset,
         },

@@ -7,7 +7,7 @@ use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
 use crate::upload::Upload;
-use crate::upstream::{ConnectError, Connection, ExchangeError, Fault, UpstreamHead, open};
+use crate::upstream::{Connection, ExchangeError, Fault, UpstreamHead};
 use http::response;
 use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
 use std::error::Error;
@@ -50,57 +50,6 @@ pub(crate) struct Bounds {
     pub(crate) movable: bool,
     /// Only a new connection will do.
     pub(crate) fresh: bool,
-}
-
-/// Gets a connection.
-pub(crate) async fn acquire<N: Network, H: Hooks>(
-    thread: &Thread<N, H>,
-    target: &Target,
-    index: PeerIndex,
-    bounds: Bounds,
-) -> Result<Connection<N::Stream>, Failed> {
-    let peer = target.group.peer(index);
-    if !bounds.fresh
-        && let Some(connection) = thread.pools.take(peer.number, thread.clock.recent())
-    {
-        peer.metrics.reused.increment();
-        return Ok(connection);
-    }
-    let mut limit = target
-        .timeouts
-        .connect
-        .min(bounds.per_try.unwrap_or(Duration::MAX));
-    if let Some(total) = bounds.total {
-        limit = limit.min(total.since(thread.clock.now()));
-    }
-    let failed = |cause, source: Option<Arc<dyn Error + Send + Sync>>| {
-        Failed::Peer(AttemptError {
-            phase: Phase::Connect,
-            failure: Failure {
-                cause,
-                sent: Sent::Nothing,
-                received: Received::Nothing,
-                reused: false,
-            },
-            peer: index,
-            source,
-        })
-    };
-    let stream = match open(&thread.network, peer, limit).await {
-        Ok(stream) => stream,
-        Err(ConnectError::Exhausted(error)) => return Err(Failed::Exhausted(error)),
-        Err(ConnectError::Refused(error)) => {
-            return Err(failed(Cause::Connect, Some(Arc::new(error))));
-        }
-        Err(ConnectError::Timeout) => return Err(failed(Cause::ConnectTimeout, None)),
-        Err(ConnectError::Tls(error)) => {
-            target.group.report_tls(index, &error);
-            return Err(failed(Cause::Tls, Some(Arc::new(error))));
-        }
-    };
-    peer.tls_succeeded();
-    peer.metrics.connections.increment();
-    Ok(Connection::http1(stream))
 }
 
 /// Sends the request and waits for the head of its response.

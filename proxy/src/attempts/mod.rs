@@ -1,12 +1,14 @@
 //! The attempt loop: pick, try, classify, settle, then commit or decide and pick again.
 
+mod acquire;
 mod address;
 mod answer;
 mod attempt;
 mod failure;
 mod relocate;
 
-pub(crate) use attempt::{Answer, Bounds, Failed, acquire, send};
+pub(crate) use acquire::acquire;
+pub(crate) use attempt::{Answer, Bounds, Failed, send};
 pub(crate) use relocate::{answer, go_on};
 
 use address::address;
@@ -341,7 +343,7 @@ fn counter<'a>(metrics: &'a AttemptMetrics, outcome: &Outcome, class: &Class) ->
             Cause::Connect | Cause::ConnectTimeout => &metrics.connect,
             Cause::Tls => &metrics.tls,
             Cause::HeadTimeout | Cause::Lost => &metrics.timeout,
-            Cause::Unprocessed => &metrics.stale,
+            Cause::Refused | Cause::Unprocessed => &metrics.stale,
             Cause::BodyAborted => &metrics.body,
             Cause::Closed | Cause::Malformed | Cause::Reset => &metrics.reset,
         },

@@ -10,7 +10,7 @@ use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::settings::{Probe, Protocol};
 use crate::thread::Thread;
-use crate::tls::Wire;
+use crate::tls::{Alpn, Wire};
 use crate::upstream::connect;
 use lb::{PeerIndex, Probed};
 use std::cell::RefCell;
@@ -277,7 +277,8 @@ async fn secure<N: Network, H: Hooks>(
     let Some(dialer) = &peer.tls else {
         return Ok(Wire::Plain(stream));
     };
-    let shaken = dialer.handshake(stream).await;
+    // Probes speak HTTP/1.1 only.
+    let shaken = dialer.handshake(stream, &[Alpn::Http1]).await;
     shaken.map_err(|error| Failed(format!("{error}: {}", error.reason())))
 }
 

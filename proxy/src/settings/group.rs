@@ -12,6 +12,8 @@ pub struct GroupSettings {
     pub name: String,
     /// What its peers speak.
     pub protocol: Protocol,
+    /// Which HTTP its peers are spoken to with; probes speak HTTP/1.1.
+    pub http_version: HttpVersion,
     /// What selection, breaker, health and retry go by.
     pub policy: lb::GroupPolicy,
     /// At least one.
@@ -44,7 +46,8 @@ pub struct GroupSettings {
     pub max_body: Option<u64>,
     /// How long an idle connection to a peer is kept; below the peers' own keep-alive.
     pub pool_idle: Duration,
-    /// Idle connections kept per peer and thread.
+    /// Connections kept per peer and thread for further requests: idle ones of HTTP/1.1, and
+    /// those of HTTP/2.
     pub pool_size: usize,
 }
 
@@ -54,6 +57,7 @@ impl GroupSettings {
         Self {
             name: name.into(),
             protocol: Protocol::default(),
+            http_version: HttpVersion::default(),
             policy: lb::GroupPolicy::default(),
             peers,
             hash: None,
@@ -84,6 +88,18 @@ pub enum Protocol {
     Http,
     /// MCP, known beforehand.
     Mcp,
+}
+
+/// Which HTTP peers are spoken to with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum HttpVersion {
+    /// What the TLS handshake settles on (HTTP/2 is offered first); HTTP/1.1 without TLS.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; without TLS that is known beforehand (RFC 9113 §3.3).
+    Http2,
 }
 
 /// One peer of a group.

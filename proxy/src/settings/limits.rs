@@ -44,7 +44,7 @@ pub struct Limits {
     pub replay_total: usize,
     /// Bytes of a request body that is read to learn its JSON-RPC method.
     pub mcp_body: usize,
-    /// Bounds of HTTP/2 connections of clients.
+    /// Bounds of HTTP/2 connections.
     pub http2: Http2Limits,
     /// MCP sessions of which more is known than their ids say: those that moved, ended, or set a
     /// log level or a subscription.
@@ -85,7 +85,8 @@ impl Default for Limits {
     }
 }
 
-/// Bounds of HTTP/2 connections of clients.
+/// Bounds of HTTP/2 connections of clients; `ping`, `streams` and `stream_window` hold for those to
+/// peers too.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Http2Limits {
     /// A connection without a request.

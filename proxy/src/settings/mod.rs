@@ -17,8 +17,8 @@ pub use cidr::Cidr;
 pub use credential::Credential;
 pub use fields::{FieldEdits, FieldValue, HeaderEdits};
 pub use group::{
-    GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, PeerLoss, PeerSettings, PeerUrl,
-    Probe, Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
+    GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, HttpVersion, PeerLoss,
+    PeerSettings, PeerUrl, Probe, Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
 };
 pub use limits::{Http2Limits, Limits};
 pub use listener::ListenerSettings;

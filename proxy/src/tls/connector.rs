@@ -58,15 +58,13 @@ impl Connector {
             .map_err(|_| Flaw::new(Place::Whole, "the version of TLS is not supported"))?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match identity {
+        let config = match identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|_| {
                 let why = "the key does not belong to the first certificate";
                 Flaw::new(Place::Key(0), why)
             })?,
         };
-        let spoken = Alpn::SPOKEN.iter();
-        config.alpn_protocols = spoken.map(|alpn| alpn.name().to_vec()).collect();
         Ok(Arc::new(Self {
             config: Arc::new(config),
             settings,
@@ -111,15 +109,18 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// Speaks TLS on a new connection to the peer. Unbounded: the caller has a deadline.
+    /// Speaks TLS on a new connection to the peer, and offers these protocols, the best first.
+    /// Unbounded: the caller has a deadline.
     ///
     /// # Errors
     /// No handshake; nothing of a request was sent.
-    pub async fn handshake<S>(&self, stream: S) -> Result<Wire<S>, HandshakeError>
+    pub async fn handshake<S>(&self, stream: S, offered: &[Alpn]) -> Result<Wire<S>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        match self.connector.connect(self.name.clone(), stream).await {
+        let offered = offered.iter().map(|alpn| alpn.name().to_vec()).collect();
+        let connector = self.connector.with_alpn(offered);
+        match connector.connect(self.name.clone(), stream).await {
             Ok(stream) => Ok(Wire::Tls(Box::new(stream.into()))),
             Err(error) => Err(HandshakeError::new(error)),
         }

@@ -27,8 +27,6 @@ pub enum Alpn {
 impl Alpn {
     /// What handshakes with clients offer unless the listener says otherwise, the best first.
     pub const SERVED: &'static [Self] = &[Self::H2, Self::Http1];
-    /// What handshakes with peers offer, the best first.
-    pub const SPOKEN: &'static [Self] = &[Self::Http1];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static [u8] {

@@ -2,8 +2,8 @@
 
 use crate::group::Peer;
 use crate::network::Network;
-use crate::settings::PeerUrl;
-use crate::tls::{HandshakeError, Wire};
+use crate::settings::{HttpVersion, PeerUrl};
+use crate::tls::{Alpn, HandshakeError, Wire};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -33,11 +33,26 @@ pub(crate) async fn open<N: Network>(
     };
     let opening = async {
         let stream = connect(network, &peer.url, timeout).await?;
-        dialer.handshake(stream).await.map_err(ConnectError::Tls)
+        let offered = match peer.http_version {
+            HttpVersion::Auto => &[Alpn::H2, Alpn::Http1][..],
+            HttpVersion::Http1 => &[Alpn::Http1],
+            HttpVersion::Http2 => &[Alpn::H2],
+        };
+        let shaken = dialer.handshake(stream, offered).await;
+        shaken.map_err(ConnectError::Tls)
     };
     tokio::time::timeout(timeout, opening)
         .await
         .unwrap_or(Err(ConnectError::Timeout))
+}
+
+/// Which HTTP is spoken on a new connection: what the handshake settled on, else what is known
+/// beforehand (RFC 9113 §3.3).
+pub(crate) fn speaks_http2<S>(peer: &Peer, stream: &Wire<S>) -> bool {
+    match stream.negotiated() {
+        Some(alpn) => alpn == Alpn::H2,
+        None => peer.http_version == HttpVersion::Http2,
+    }
 }
 
 /// Connects to a peer; a name is tried at each of its addresses in turn, within one deadline.

@@ -1,6 +1,7 @@
 //! One connection to a peer, whatever it speaks: the seam behind which the codecs stand.
 
 use super::h1;
+use super::h2;
 use super::head::UpstreamHead;
 use crate::settings::Limits;
 use crate::tls::Wire;
@@ -20,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     /// HTTP/1.1.
     H1(h1::Connection<Wire<S>>),
+    /// One request's part of an HTTP/2 connection.
+    H2(h2::Exchange),
 }
 
 /// Limits of a response head, and of what frames its body.
@@ -85,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn is_reused(&self) -> bool {
         match self {
             Self::H1(connection) => connection.is_reused(),
+            Self::H2(exchange) => exchange.is_reused(),
         }
     }
 
@@ -92,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn bytes(&self) -> (u64, u64) {
         match self {
             Self::H1(connection) => connection.bytes(),
+            Self::H2(exchange) => exchange.bytes(),
         }
     }
 
@@ -100,6 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn is_usable(&mut self) -> bool {
         match self {
             Self::H1(connection) => connection.is_usable(),
+            // The connection is shared already, and this was one request's.
+            Self::H2(_) => false,
         }
     }
 
@@ -115,6 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     ) -> Result<Result<response::Parts, ExchangeError>, G> {
         match self {
             Self::H1(connection) => connection.exchange(head, body, limits, give_up).await,
+            Self::H2(exchange) => exchange.exchange(head, body, limits, give_up).await,
         }
     }
 
@@ -125,6 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self {
             Self::H1(connection) => connection.poll_frame(cx),
+            Self::H2(exchange) => exchange.poll_frame(cx),
         }
     }
 
@@ -132,6 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn is_end_stream(&self) -> bool {
         match self {
             Self::H1(connection) => connection.is_end_stream(),
+            Self::H2(exchange) => exchange.is_end_stream(),
         }
     }
 
@@ -139,6 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn size_hint(&self) -> SizeHint {
         match self {
             Self::H1(connection) => connection.size_hint(),
+            Self::H2(exchange) => exchange.size_hint(),
         }
     }
 
@@ -147,6 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn detach(&mut self) {
         match self {
             Self::H1(connection) => connection.detach(),
+            // It does by itself.
+            Self::H2(_) => {}
         }
     }
 
@@ -154,6 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(crate) fn is_idle(&mut self) -> bool {
         match self {
             Self::H1(connection) => connection.is_idle(),
+            // The connection is shared already, and this was one request's.
+            Self::H2(_) => false,
         }
     }
 }

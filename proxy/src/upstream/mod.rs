@@ -3,11 +3,13 @@
 mod connect;
 mod connection;
 pub(crate) mod h1;
+mod h2;
 mod head;
 mod pool;
 
-pub(crate) use connect::{ConnectError, connect, is_exhaustion, open};
+pub(crate) use connect::{ConnectError, connect, is_exhaustion, open, speaks_http2};
 pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits};
 pub(crate) use h1::Fault;
+pub(crate) use h2::{Bounds, Shared};
 pub use head::UpstreamHead;
 pub(crate) use pool::Pools;

@@ -1,16 +1,23 @@
-//! Idle connections, per thread and per peer: no locks, last in first out.
+//! Connections that wait for requests, per thread and per peer: no locks, last in first out.
 
 use super::connection::Connection;
+use super::h2::SharedPool;
+use crate::group::Peer;
+use crate::settings::HttpVersion;
 use lb::Time;
 use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
 
 /// The idle connections of one thread.
 pub(crate) struct Pools<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     /// By the process-wide number of the peer.
     peers: RefCell<Vec<Vec<Idle<S>>>>,
+    /// Those that serve many requests at once.
+    pub(crate) shared: SharedPool,
 }
 
 struct Idle<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
@@ -22,7 +29,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pools<S> {
     pub(crate) fn new() -> Self {
         Self {
             peers: RefCell::new(Vec::new()),
+            shared: SharedPool::default(),
         }
+    }
+
+    /// What to wait for before connecting to a peer whose connections are shared.
+    pub(crate) fn turn(&self, peer: &Peer) -> Option<Rc<Mutex<()>>> {
+        if peer.http_version == HttpVersion::Http2 {
+            self.shared.learn(peer.number, true);
+        }
+        self.shared.turn(peer.number)
     }
 
     /// The connection that was used last and still stands.
@@ -62,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pools<S> {
 
     /// Closes what has been idle too long, or has been closed by its peer.
     pub(crate) fn sweep(&self, now: Time) {
+        self.shared.sweep(now);
         let count = self.peers.borrow().len();
         for peer in 0..count {
             let all = self.peers.borrow_mut().get_mut(peer).map(std::mem::take);
@@ -80,12 +97,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pools<S> {
 
     /// Closes the idle connections of one peer.
     pub(crate) fn close(&self, peer: usize) {
+        self.shared.close(peer);
         let all = self.peers.borrow_mut().get_mut(peer).map(std::mem::take);
         drop(all);
     }
 
     /// Closes every idle connection.
     pub(crate) fn clear(&self) {
+        self.shared.clear();
         let all = std::mem::take(&mut *self.peers.borrow_mut());
         drop(all);
     }

@@ -5,3 +5,4 @@ mod clients;
 mod floods;
 mod heads;
 mod uploads;
+mod upstream;

@@ -3,6 +3,7 @@
 mod client;
 mod gate;
 pub(crate) mod h2;
+pub(crate) mod h2_peer;
 mod hooks;
 mod ledger;
 mod mcp_server;

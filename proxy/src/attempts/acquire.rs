@@ -1,0 +1,118 @@
+//! A connection for one attempt: one that stands, or a new one.
+
+use super::attempt::{Bounds, Failed};
+use crate::error::{AttemptError, Phase};
+use crate::hooks::{Hooks, Target};
+use crate::network::Network;
+use crate::thread::Thread;
+use crate::upstream::{ConnectError, Connection, Shared, open, speaks_http2};
+use http::uri::Scheme;
+use lb::{Cause, Failure, PeerIndex, Received, Sent};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Gets a connection.
+pub(crate) async fn acquire<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    target: &Target,
+    index: PeerIndex,
+    bounds: Bounds,
+) -> Result<Connection<N::Stream>, Failed> {
+    let peer = target.group.peer(index);
+    // What is shared is never stale: it knows of itself whether it takes requests.
+    let lease = || {
+        let exchange = thread.pools.shared.lease(peer.number)?;
+        peer.metrics.reused.increment();
+        Some(Connection::H2(exchange))
+    };
+    if let Some(connection) = lease() {
+        return Ok(connection);
+    }
+    if !bounds.fresh
+        && let Some(connection) = thread.pools.take(peer.number, thread.clock.recent())
+    {
+        peer.metrics.reused.increment();
+        return Ok(connection);
+    }
+    let began = thread.clock.now();
+    let mut limit = target
+        .timeouts
+        .connect
+        .min(bounds.per_try.unwrap_or(Duration::MAX));
+    if let Some(total) = bounds.total {
+        limit = limit.min(total.since(began));
+    }
+    let Some(turn) = thread.pools.turn(peer) else {
+        return dial(thread, target, index, limit).await;
+    };
+    let Ok(_turn) = tokio::time::timeout(limit, turn.lock()).await else {
+        return Err(failed(index, Cause::ConnectTimeout, None));
+    };
+    if let Some(connection) = lease() {
+        return Ok(connection);
+    }
+    let left = limit.saturating_sub(thread.clock.now().since(began));
+    dial(thread, target, index, left).await
+}
+
+/// Makes a connection, and shares it if others can use it at the same time.
+async fn dial<N: Network, H: Hooks>(
+    thread: &Thread<N, H>,
+    target: &Target,
+    index: PeerIndex,
+    limit: Duration,
+) -> Result<Connection<N::Stream>, Failed> {
+    let peer = target.group.peer(index);
+    let stream = match open(&thread.network, peer, limit).await {
+        Ok(stream) => stream,
+        Err(ConnectError::Exhausted(error)) => return Err(Failed::Exhausted(error)),
+        Err(ConnectError::Refused(error)) => {
+            return Err(failed(index, Cause::Connect, Some(Arc::new(error))));
+        }
+        Err(ConnectError::Timeout) => return Err(failed(index, Cause::ConnectTimeout, None)),
+        Err(ConnectError::Tls(error)) => {
+            target.group.report_tls(index, &error);
+            return Err(failed(index, Cause::Tls, Some(Arc::new(error))));
+        }
+    };
+    peer.tls_succeeded();
+    peer.metrics.connections.increment();
+    let http2 = speaks_http2(peer, &stream);
+    thread.pools.shared.learn(peer.number, http2);
+    if !http2 {
+        return Ok(Connection::http1(stream));
+    }
+    let scheme = if peer.tls.is_some() {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    };
+    let opening = Shared::open(stream, scheme, thread.http2_bounds());
+    let shared = match tokio::time::timeout(limit, opening).await {
+        Ok(Ok(shared)) => shared,
+        Ok(Err(error)) => return Err(failed(index, Cause::Connect, Some(Arc::new(error)))),
+        Err(_) => return Err(failed(index, Cause::ConnectTimeout, None)),
+    };
+    let exchange = shared.lease();
+    let settings = &target.group.settings;
+    let (keep, most) = (settings.pool_idle, settings.pool_size);
+    thread.pools.shared.put(peer.number, shared, keep, most);
+    exchange
+        .map(Connection::H2)
+        .ok_or_else(|| failed(index, Cause::Connect, None))
+}
+
+fn failed(peer: PeerIndex, cause: Cause, source: Option<Arc<dyn Error + Send + Sync>>) -> Failed {
+    Failed::Peer(AttemptError {
+        phase: Phase::Connect,
+        failure: Failure {
+            cause,
+            sent: Sent::Nothing,
+            received: Received::Nothing,
+            reused: false,
+        },
+        peer,
+        source,
+    })
+}
