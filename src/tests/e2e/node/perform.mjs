@@ -56,6 +56,7 @@ export async function calls(job, number, callTool) {
     if (result.isError || !result.content[0].text.includes(text)) {
       throw new Error(`call ${call} was answered ${JSON.stringify(result)}`);
     }
+    await new Promise((resolve) => setTimeout(resolve, 1000 * (job.pause ?? 0)));
   }
 }
 

@@ -1,5 +1,6 @@
 """The client of the Python SDK 1.x: runs a scenario over Streamable HTTP or legacy HTTP+SSE."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -120,6 +121,7 @@ async def one_session(job, number):
             result = await session.call_tool(job["tool"], {job["argument"]: text})
             if result.isError or text not in result.content[0].text:
                 raise RuntimeError(f"call {call} was answered {result}")
+            await asyncio.sleep(job.get("pause", 0))
 
 
 main(script, one_session)

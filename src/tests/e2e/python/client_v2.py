@@ -139,6 +139,7 @@ async def one_session(job, number):
             result = await session.call_tool(job["tool"], {job["argument"]: text})
             if result.is_error or text not in result.content[0].text:
                 raise RuntimeError(f"call {call} was answered {result}")
+            await asyncio.sleep(job.get("pause", 0))
 
 
 main(script, one_session)

@@ -315,6 +315,7 @@ async fn one_session(job: Value, number: u64) -> Result<(), Failure> {
         {
             return Err(format!("call {turn} was answered {result}").into());
         }
+        tokio::time::sleep(Duration::from_secs_f64(job["pause"].as_f64().unwrap_or_default())).await;
     }
     client.cancel().await?;
     Ok(())
