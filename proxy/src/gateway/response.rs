@@ -102,6 +102,17 @@ fn first(
     if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
         return standing(bindings, attempt, head, mcp);
     }
+    if mcp.facts.kind == Kind::Message
+        && is(head, JSON)
+        && !is_coded(head)
+        && !prefix.ended
+        && prefix.bytes.len() < LARGEST_RESULT
+    {
+        // While its head has not gone downstream, a cut is a failed attempt like any other: it may
+        // be made again, or is told as an error. Afterwards it would be half an answer, of which
+        // most clients die.
+        return ResponseAction::Read(LARGEST_RESULT);
+    }
     listing::watch(attempt, head, ctx, stream(head, mcp, safe))
 }
 

@@ -158,9 +158,8 @@ impl<'a> Message<'a> {
             {
                 Repeat::Always
             }
-            Self::Batch(_) | Self::Invalid | Self::Notification { .. } | Self::Response { .. } => {
-                Repeat::Never
-            }
+            Self::Notification { method, .. } => method.repeat_safe(),
+            Self::Batch(_) | Self::Invalid | Self::Response { .. } => Repeat::Never,
         }
     }
 }

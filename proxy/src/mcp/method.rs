@@ -157,22 +157,25 @@ impl Method {
             | Self::LoggingSetLevel
             | Self::ResourcesSubscribe
             | Self::ResourcesUnsubscribe
-            | Self::TasksCancel => Repeat::Always,
+            | Self::TasksCancel
+            // Says what is so, however often: servers answer the second with 202 like the first.
+            | Self::NotificationInitialized
+            | Self::NotificationRootsListChanged
+            // Makes a session each time; that of a peer which is lost is lost with it, and one that
+            // nobody knows the id of costs the peer what any client costs that does not come back.
+            | Self::Initialize => Repeat::Always,
             Self::ToolsCall => Repeat::Tool,
-            // `initialize` makes a session each time; a notification is never confirmed, so
-            // nothing is known of its first delivery; `tasks/update` hands over input once; what
-            // a server asks of a client does not come this way; the rest is unknown.
+            // Other notifications are never confirmed, so nothing is known of their first delivery;
+            // `tasks/update` hands over input once; what a server asks of a client does not come
+            // this way; the rest is unknown.
             Self::ElicitationCreate
-            | Self::Initialize
             | Self::NotificationCancelled
             | Self::NotificationElicitationComplete
-            | Self::NotificationInitialized
             | Self::NotificationMessage
             | Self::NotificationProgress
             | Self::NotificationPromptsListChanged
             | Self::NotificationResourcesListChanged
             | Self::NotificationResourcesUpdated
-            | Self::NotificationRootsListChanged
             | Self::NotificationSubscriptionsAcknowledged
             | Self::NotificationTasksStatus
             | Self::NotificationToolsListChanged
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reads_and_settings_may_run_twice() {
+    fn only_reads_settings_and_what_begins_may_run_twice() {
         for (method, _) in NAMES {
             let expected = match method.name() {
                 "tools/call" => Repeat::Tool,
@@ -233,7 +236,10 @@ mod tests {
                 | "logging/setLevel"
                 | "resources/subscribe"
                 | "resources/unsubscribe"
-                | "tasks/cancel" => Repeat::Always,
+                | "tasks/cancel"
+                | "initialize"
+                | "notifications/initialized"
+                | "notifications/roots/list_changed" => Repeat::Always,
                 _ => Repeat::Never,
             };
             assert_eq!(method.repeat_safe(), expected, "{}", method.name());

@@ -354,6 +354,47 @@ fn rule_14_a_stream_stays_open_over_the_loss_of_its_peer_and_tells_what_changed(
 }
 
 #[test]
+fn rule_8_a_session_whose_peer_dies_while_it_begins_begins_elsewhere() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        // The peer dies with the request in its hands, and again before it is told that all is well.
+        world.servers[0].die_next();
+        let body = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"9"}}}"#;
+        let reply = client.post(body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        client.session = reply.head.get("mcp-session-id").map(str::to_owned);
+        world.servers[0].revive();
+        world.servers[1].die_next();
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let reply = client
+            .post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
+            .await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        assert_eq!(host(&client.call("tools/list").await), "2");
+    });
+}
+
+#[test]
+fn rule_19_an_answer_that_is_cut_is_told_as_an_error() {
+    run(async {
+        for (method, text) in [
+            ("tools/list", "\"host\":3"),
+            ("tools/call", "\"delivery\":\"unknown\""),
+        ] {
+            let world = World::new();
+            let mut client = world.client().await;
+            client.initialize().await;
+            world.servers[0].cut_next();
+            let reply = client.call(method).await;
+            assert_eq!(reply.status, 200);
+            assert!(reply.text().contains(text), "{method}: {}", reply.text());
+            assert!(reply.text().contains("\"id\":7"), "{}", reply.text());
+        }
+    });
+}
+
+#[test]
 fn a_group_that_does_not_move_sessions_says_that_they_are_gone() {
     run(async {
         let world = World::with(|group| group.on_peer_loss = PeerLoss::Fail);

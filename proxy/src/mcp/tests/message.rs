@@ -162,6 +162,7 @@ fn a_batch_runs_again_only_if_all_of_it_may() {
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"c"}}"#;
     let read = call(r#"{"name":"read"}"#);
     let note = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let gone = r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#;
     for (body, tools, expected) in [
         (format!("[{list},{list}]"), ToolRetry::Never, Repeat::Always),
         (format!("[{list},{read}]"), ToolRetry::Never, Repeat::Never),
@@ -170,9 +171,11 @@ fn a_batch_runs_again_only_if_all_of_it_may() {
             ToolRetry::Always,
             Repeat::Always,
         ),
-        (format!("[{list},{note}]"), ToolRetry::Always, Repeat::Never),
+        (format!("[{list},{note}]"), ToolRetry::Never, Repeat::Always),
+        (format!("[{list},{gone}]"), ToolRetry::Always, Repeat::Never),
         (format!("[{list},1]"), ToolRetry::Always, Repeat::Never),
-        (note.to_owned(), ToolRetry::Always, Repeat::Never),
+        (note.to_owned(), ToolRetry::Never, Repeat::Always),
+        (gone.to_owned(), ToolRetry::Always, Repeat::Never),
         ("x".to_owned(), ToolRetry::Always, Repeat::Never),
     ] {
         let found = Message::peek(body.as_bytes()).repeat(&tools);

@@ -25,6 +25,10 @@ struct State {
     credential: Option<String>,
     /// Answer calls as events, and stop after so many of them.
     events: Option<usize>,
+    /// Dies when it is asked next.
+    dies: bool,
+    /// Dies in the middle of its next answer.
+    cuts: bool,
 }
 
 /// One message as the server saw it.
@@ -103,6 +107,16 @@ impl McpServer {
         self.state.borrow_mut().events = Some(events);
     }
 
+    /// It dies when it is asked next, before it answers.
+    pub(crate) fn die_next(&self) {
+        self.state.borrow_mut().dies = true;
+    }
+
+    /// It dies in the middle of its next answer.
+    pub(crate) fn cut_next(&self) {
+        self.state.borrow_mut().cuts = true;
+    }
+
     async fn serve(&self, wire: &mut Wire) -> Result<(), Broken> {
         loop {
             let head = wire.head().await?;
@@ -120,6 +134,17 @@ impl McpServer {
                 body: body.clone(),
             };
             self.state.borrow_mut().seen.push(seen.clone());
+            if std::mem::take(&mut self.state.borrow_mut().dies) {
+                self.kill();
+                return Ok(());
+            }
+            if std::mem::take(&mut self.state.borrow_mut().cuts) {
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+                put(wire, head.as_bytes()).await?;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                self.kill();
+                return Ok(());
+            }
             self.answer(wire, &seen).await?;
         }
     }
