@@ -59,8 +59,13 @@ impl Serving {
         }
         let clock = ClockSource::system();
         let settings = gateway.server_settings(&plan.settings);
-        let server = Server::bind(SystemNetwork, Arc::clone(&gateway), clock, &settings)
-            .map_err(Error::System)?;
+        let server = Server::bind(
+            SystemNetwork::default(),
+            Arc::clone(&gateway),
+            clock,
+            &settings,
+        )
+        .map_err(Error::System)?;
         let admin = plan.admin.map(|admin| admin::bind(&admin)).transpose()?;
         let addresses = server.addresses();
         let reloads = ReloadStatus::default();

@@ -3,12 +3,14 @@
 use crate::drain::{Drain, Step};
 use crate::known::{Discovered, Known, Serving, Tools};
 use crate::metrics::{GroupMetrics, PeerMetrics};
+use crate::names::Places;
 use crate::settings::{
     Credential, GroupSettings, GroupTls, HttpVersion, PeerSettings, PeerUrl, Scheme,
 };
 use crate::tls::{Connector, Dialer, Flaws, HandshakeError};
 use http::HeaderValue;
 use lb::{PeerIndex, Time};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -55,6 +57,8 @@ pub struct Peer {
     pub(crate) migrations: Arc<tokio::sync::Semaphore>,
     /// How far it is with leaving.
     pub(crate) drain: Arc<Drain>,
+    /// Its addresses.
+    pub(crate) places: Arc<Places>,
     signs: Arc<Signs>,
 }
 
@@ -249,6 +253,11 @@ impl Peer {
             known: Arc::default(),
             migrations: Arc::new(tokio::sync::Semaphore::new(MIGRATIONS)),
             drain: Arc::default(),
+            places: Arc::new(match (url.socket(), url.host.parse::<IpAddr>()) {
+                (Some(path), _) => Places::path(path),
+                (None, Ok(ip)) => Places::fixed(SocketAddr::new(ip, url.port)),
+                (None, Err(_)) => Places::named(),
+            }),
             signs: Arc::default(),
         })
     }

@@ -22,6 +22,7 @@ pub mod mcp;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod metrics;
+mod names;
 pub mod network;
 mod pace;
 mod prober;

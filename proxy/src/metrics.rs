@@ -103,6 +103,8 @@ pub struct ProxyMetrics {
     pub panics: Counter,
     /// Requests in flight now.
     pub requests_active: Gauge,
+    /// Names of peers looked up.
+    pub names: NameMetrics,
     /// TLS with clients.
     pub tls: TlsMetrics,
 }
@@ -142,6 +144,15 @@ impl TlsMetrics {
         });
         present.flatten().collect()
     }
+}
+
+/// Names of peers looked up, by what came of it.
+#[derive(Debug, Default)]
+pub struct NameMetrics {
+    /// There was an address.
+    pub answered: Counter,
+    /// There was none, or no answer: what was known before is kept.
+    pub failed: Counter,
 }
 
 /// How often each limit bit.

@@ -328,7 +328,9 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         if self.thread.drain.is_serving() && self.goes_on(Stop::Clean) {
             return self.search(cx);
         }
-        Poll::Ready(self.last_words())
+        let last = self.transform.as_mut();
+        let last = last.and_then(|transform| transform.end());
+        Poll::Ready(last.map(|last| Ok(Frame::data(self.passed(last)))))
     }
 
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {

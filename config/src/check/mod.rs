@@ -3,6 +3,7 @@
 mod breaker;
 mod credentials;
 mod dialect;
+mod dns;
 mod group;
 mod headers;
 mod health;
@@ -43,6 +44,7 @@ pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
         groups,
         routes,
         trusted_proxies: listeners::trusted(file.trusted_proxies, found),
+        dns: dns::dns(file.dns, found),
         limits: limits::limits(file.limits.unwrap_or_default(), found),
         session: session::session(file.session, file.session_binding, found),
     };

@@ -116,7 +116,8 @@ pub(crate) struct Peer {
     /// Unique in its group; 1 to 64 of letters, digits, `_`, `-`, `.` and `:`. Consistent hashing
     /// goes by it, so keep it when the address changes. Default: host and port of the URL.
     pub(crate) name: Option<String>,
-    /// Where it is, as in `http://10.0.0.1:9001/mcp` or `https://search.example.com/mcp`. A path replaces the matched prefix of the
+    /// Where it is, as in `http://10.0.0.1:9001/mcp` or `https://search.example.com/mcp`, or
+    /// `unix:/run/app.sock:/mcp` for a socket and a path. A path replaces the matched prefix of the
     /// route; without one (or with `/`) the path of the request is kept.
     #[schemars(required)]
     pub(crate) url: Option<String>,

@@ -6,6 +6,7 @@
 //! A field that is marked `x-not-yet` is refused by name.
 
 mod credentials;
+mod dns;
 mod group;
 mod headers;
 mod health;
@@ -18,6 +19,7 @@ mod session;
 mod tls;
 
 pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
+pub(crate) use dns::{Dns, DnsResolver};
 pub(crate) use group::{
     Failback, FailbackMode, Group, Hash, HttpVersion, Lost, MaxBody, Peer, Protocol, Strategy,
     Timeouts,
@@ -58,6 +60,8 @@ pub(crate) struct File {
     /// Clients that are proxies of ours, as addresses or blocks such as `10.0.0.0/8`: what they
     /// say of who forwarded what is kept and added to; what others say is replaced. Default: none.
     pub(crate) trusted_proxies: Option<Vec<String>>,
+    /// How names of peers are looked up.
+    pub(crate) dns: Option<Dns>,
     /// Bounds on what clients and peers may cost.
     pub(crate) limits: Option<Limits>,
     /// The keys that seal MCP session ids.

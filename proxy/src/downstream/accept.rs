@@ -88,6 +88,16 @@ pub(crate) struct Door<N: Network> {
     pub(crate) workers: Vec<Worker<N>>,
 }
 
+impl<N: Network> Door<N> {
+    /// The thread with the fewest connections, with one more counted for it.
+    fn least_loaded(&self) -> Option<(&Worker<N>, Load)> {
+        let workers = self.workers.iter();
+        let worker = workers.min_by_key(|worker| worker.load.load(Ordering::Relaxed))?;
+        worker.load.fetch_add(1, Ordering::Relaxed);
+        Some((worker, Load(Arc::clone(&worker.load))))
+    }
+}
+
 /// Accepts clients until the listener is closed.
 pub(crate) async fn accept_loop<N: Network, H: Hooks>(
     thread: Rc<Thread<N, H>>,
@@ -132,13 +142,9 @@ pub(crate) async fn accept_loop<N: Network, H: Hooks>(
             half_close: terms.half_close,
             tls: terms.tls.clone(),
         };
-        let least = door
-            .workers
-            .iter()
-            .min_by_key(|worker| worker.load.load(Ordering::Relaxed));
-        let Some(worker) = least else { continue };
-        worker.load.fetch_add(1, Ordering::Relaxed);
-        let load = Load(Arc::clone(&worker.load));
+        let Some((worker, load)) = door.least_loaded() else {
+            continue;
+        };
         match &worker.arrivals {
             None => spawn(&thread, &registry, stream, client, (admitted, load)),
             Some(arrivals) => {
@@ -187,3 +193,44 @@ fn spawn<N: Network, H: Hooks>(
 
 /// How long accepting pauses when descriptors have run out.
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::SystemNetwork;
+
+    /// Which of the workers each of so many connections goes to.
+    fn door(threads: usize) -> Door<SystemNetwork> {
+        let worker = || Worker {
+            load: Arc::default(),
+            arrivals: None,
+        };
+        Door {
+            admission: Arc::default(),
+            workers: std::iter::repeat_with(worker).take(threads).collect(),
+        }
+    }
+
+    fn loads(door: &Door<SystemNetwork>) -> Vec<usize> {
+        let loads = door.workers.iter().map(|worker| &worker.load);
+        loads.map(|load| load.load(Ordering::Relaxed)).collect()
+    }
+
+    #[test]
+    fn long_lived_connections_are_given_out_evenly() {
+        let door = door(2);
+        let mut held: Vec<_> = (0..32).map(|_| door.least_loaded().unwrap().1).collect();
+        assert_eq!(loads(&door), [16, 16]);
+        // Those of one thread end, whatever it served: what comes next fills it up again.
+        let mut at = 0;
+        held.retain(|_| {
+            at += 1;
+            at % 2 == 0
+        });
+        assert_eq!(loads(&door), [0, 16]);
+        held.extend((0..16).map(|_| door.least_loaded().unwrap().1));
+        assert_eq!(loads(&door), [16, 16]);
+        drop(held);
+        assert_eq!(loads(&door), [0, 0]);
+    }
+}

@@ -135,6 +135,7 @@ fn server_settings(snapshot: &Snapshot, settings: &Settings) -> ServerSettings {
         listeners: settings.listeners.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),
         limits: settings.limits.clone(),
+        dns: settings.dns.clone(),
         groups: snapshot.groups.clone(),
     }
 }

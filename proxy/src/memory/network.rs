@@ -4,13 +4,16 @@ use super::host::{Connecting, Host, Power};
 use super::link::{Cut, Link, Side};
 use super::listener::{Backlog, MemoryListener};
 use super::stream::MemoryStream;
-use crate::network::Network;
+use crate::network::{Network, Resolved};
+use crate::settings::DnsResolver;
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// A network inside this process, as one of its hosts sees it. Clones share the network.
 #[derive(Clone, Debug)]
@@ -29,11 +32,19 @@ pub enum Flow {
     ToHost,
 }
 
+/// What is answered to who asks for a name.
+#[derive(Clone, Debug)]
+struct Answer {
+    addresses: Vec<IpAddr>,
+    ttl: Duration,
+}
+
 #[derive(Debug)]
 struct Shared {
     hosts: BTreeMap<IpAddr, Host>,
     listening: BTreeMap<SocketAddr, Backlog>,
-    names: BTreeMap<String, Vec<IpAddr>>,
+    names: BTreeMap<String, Answer>,
+    lookups: BTreeMap<String, u64>,
     next_port: u16,
     buffer: usize,
     /// The generator of the fragments; none: bytes move in one piece.
@@ -47,6 +58,7 @@ impl MemoryNetwork {
             hosts: BTreeMap::new(),
             listening: BTreeMap::new(),
             names: BTreeMap::new(),
+            lookups: BTreeMap::new(),
             next_port: FIRST_PORT,
             buffer: BUFFER,
             fragments: None,
@@ -77,10 +89,28 @@ impl MemoryNetwork {
         self.lock().fragments = Some(seed | 1);
     }
 
-    /// Gives a host a name.
+    /// Gives hosts a name, for who asks from now on; it may be relied on for a minute.
     pub fn set_name(&self, name: &str, addresses: &[IpAddr]) {
-        let mut shared = self.lock();
-        shared.names.insert(name.to_owned(), addresses.to_vec());
+        self.set_answer(name, addresses, MINUTE);
+    }
+
+    /// What is answered to who asks for a name from now on, and how long it may be relied on.
+    pub fn set_answer(&self, name: &str, addresses: &[IpAddr], ttl: Duration) {
+        let answer = Answer {
+            addresses: addresses.to_vec(),
+            ttl,
+        };
+        self.lock().names.insert(name.to_owned(), answer);
+    }
+
+    /// Whoever asks for a name from now on is told that there is none.
+    pub fn forget_name(&self, name: &str) {
+        self.lock().names.remove(name);
+    }
+
+    /// How often a name was asked for.
+    pub fn lookups(&self, name: &str) -> u64 {
+        self.lock().lookups.get(name).copied().unwrap_or_default()
     }
 
     /// Decides what happens to those who connect to a host.
@@ -305,16 +335,35 @@ impl Network for MemoryNetwork {
         self.link(address)
     }
 
-    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let found = self.lock().names.get(host).cloned();
-        let addresses = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        let addresses = addresses.into_iter();
-        Ok(addresses.map(|ip| SocketAddr::new(ip, port)).collect())
+    /// A path is the address of the host that was given it as a name.
+    async fn connect_unix(&self, path: &Path) -> io::Result<Self::Stream> {
+        let name = path.to_string_lossy().into_owned();
+        let host = self.lock().names.get(&name).cloned();
+        let first = host.and_then(|answer| answer.addresses.first().copied());
+        match first {
+            Some(ip) => self.connect(SocketAddr::new(ip, 80)).await,
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    async fn resolve(&self, host: &str, port: u16, _: DnsResolver) -> io::Result<Resolved> {
+        let mut shared = self.lock();
+        *shared.lookups.entry(host.to_owned()).or_default() += 1;
+        let found = shared.names.get(host).cloned();
+        drop(shared);
+        let answer = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let addresses = answer.addresses.into_iter();
+        Ok(Resolved {
+            addresses: addresses.map(|ip| SocketAddr::new(ip, port)).collect(),
+            ttl: answer.ttl,
+        })
     }
 }
 
 /// Where the system takes the ports of its own from (RFC 6335 §6).
 const FIRST_PORT: u16 = 49_152;
+/// Names that nobody said more of.
+const MINUTE: Duration = Duration::from_secs(60);
 /// As much as a socket buffers on a good day; tests of stuck readers set less.
 const BUFFER: usize = 64 * 1024;
 /// The same number on Linux, macOS and the BSDs.

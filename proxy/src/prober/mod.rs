@@ -260,7 +260,7 @@ async fn open<N: Network, H: Hooks>(
     peer: &Peer,
     timeout: Duration,
 ) -> Result<N::Stream, Failed> {
-    let stream = connect(&thread.network, &peer.url, timeout)
+    let stream = connect(&thread.network, peer, timeout)
         .await
         .map_err(|_| Failed("no connection".to_owned()))?;
     peer.metrics.probe_connections.increment();

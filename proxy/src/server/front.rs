@@ -6,9 +6,10 @@ use crate::downstream::{Close, Door, Listening, Registry, Terms, accept_loop};
 use crate::drain::{Drain, LAST, Step, until};
 use crate::group::Group;
 use crate::hooks::Hooks;
+use crate::names::Names;
 use crate::network::Network;
 use crate::prober::Probers;
-use crate::settings::{Limits, ListenerSettings};
+use crate::settings::{DnsSettings, Limits, ListenerSettings};
 use crate::thread::{Rules, Thread};
 use lb::{Admin, PeerIndex};
 use std::cell::RefCell;
@@ -27,6 +28,7 @@ pub(super) struct Front<N: Network, H: Hooks> {
     door: Rc<Door<N>>,
     listeners: Vec<Listener>,
     groups: Vec<Arc<Group>>,
+    names: Names<N, H>,
     probers: Probers<N, H>,
     /// Peers that are gone from the settings and still have something to do.
     departing: Vec<Departing>,
@@ -52,8 +54,10 @@ impl<N: Network, H: Hooks> Front<N, H> {
         thread: &Rc<Thread<N, H>>,
         registry: &Rc<Registry>,
         door: Door<N>,
-        groups: Vec<Arc<Group>>,
+        (groups, dns): (Vec<Arc<Group>>, &DnsSettings),
     ) -> Self {
+        let mut names = Names::new(thread);
+        names.follow(&groups, dns);
         let mut probers = Probers::new(thread);
         probers.watch(&groups);
         Self {
@@ -62,6 +66,7 @@ impl<N: Network, H: Hooks> Front<N, H> {
             door: Rc::new(door),
             listeners: Vec::new(),
             groups,
+            names,
             probers,
             departing: Vec::new(),
             tasks: JoinSet::new(),
@@ -192,6 +197,7 @@ impl<N: Network, H: Hooks> Front<N, H> {
             self.open(listener, local, wanted);
             reloaded.opened.push(local);
         }
+        self.names.follow(&self.groups, &settings.dns);
         self.probers.watch(&self.groups);
         Ok(reloaded)
     }

@@ -13,7 +13,7 @@ use crate::headers::Identity;
 use crate::hooks::Hooks;
 use crate::metrics::ProxyMetrics;
 use crate::network::Network;
-use crate::settings::{Cidr, Limits, ListenerSettings};
+use crate::settings::{Cidr, DnsSettings, Limits, ListenerSettings};
 use crate::thread::{Rules, Shared};
 use crate::upload::ReplayTotal;
 use arc_swap::ArcSwap;
@@ -38,6 +38,8 @@ pub struct ServerSettings {
     pub trusted_proxies: Vec<Cidr>,
     /// Bounds on what clients and peers may cost.
     pub limits: Limits,
+    /// How names of peers are looked up.
+    pub dns: DnsSettings,
     /// The groups whose peers are probed.
     pub groups: Vec<Arc<Group>>,
 }
@@ -50,6 +52,7 @@ pub struct Server<N: Network, H: Hooks> {
     threads: usize,
     sockets: Vec<(Opened<N>, ListenerSettings)>,
     groups: Vec<Arc<Group>>,
+    dns: DnsSettings,
     shared: Arc<Shared>,
     control: Control,
     orders: mpsc::Receiver<Order>,
@@ -98,6 +101,7 @@ impl<N: Network, H: Hooks> Server<N, H> {
             threads: settings.threads,
             sockets,
             groups: settings.groups.clone(),
+            dns: settings.dns.clone(),
             shared: Arc::new(shared),
             control: Control {
                 stage: watch::Sender::new(Stage::Serving),
@@ -206,9 +210,9 @@ impl<N: Network, H: Hooks> Server<N, H> {
             let listener = self.network.listen(opened.socket)?;
             listeners.push((listener, opened.local, settings));
         }
-        let (groups, orders) = (self.groups, self.orders);
+        let (groups, dns, orders) = (self.groups, self.dns, self.orders);
         seat.serve(|thread, registry| {
-            let mut front = Front::new(thread, registry, door, groups);
+            let mut front = Front::new(thread, registry, door, (groups, &dns));
             for (listener, local, settings) in listeners {
                 front.open(listener, local, &settings);
             }

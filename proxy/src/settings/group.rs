@@ -2,6 +2,7 @@
 
 use super::{Credential, HeaderEdits};
 use crate::tls::Connector;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,7 +137,7 @@ impl PeerSettings {
 pub struct PeerUrl {
     /// Whether it speaks TLS.
     pub scheme: Scheme,
-    /// A name or an address, without brackets.
+    /// A name, an address without brackets, or the absolute path of a unix socket.
     pub host: String,
     /// Its port.
     pub port: u16,
@@ -154,7 +155,10 @@ impl std::fmt::Display for PeerUrl {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        write!(f, "{scheme}://{}{}", self.authority, self.path)
+        match self.socket() {
+            Some(socket) => write!(f, "unix:{}:{}", socket.display(), self.path),
+            None => write!(f, "{scheme}://{}{}", self.authority, self.path),
+        }
     }
 }
 
@@ -165,6 +169,13 @@ pub enum Scheme {
     Http,
     /// TLS.
     Https,
+}
+
+impl PeerUrl {
+    /// The path of its socket, if it has one instead of an address.
+    pub fn socket(&self) -> Option<&Path> {
+        self.host.starts_with('/').then(|| Path::new(&self.host))
+    }
 }
 
 /// What `Host` a peer sees.

@@ -4,6 +4,7 @@
 
 mod cidr;
 mod credential;
+mod dns;
 mod fields;
 mod group;
 mod limits;
@@ -15,6 +16,7 @@ mod tls;
 
 pub use cidr::Cidr;
 pub use credential::Credential;
+pub use dns::{DnsResolver, DnsSettings};
 pub use fields::{FieldEdits, FieldValue, HeaderEdits};
 pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, HttpVersion, PeerLoss,
@@ -43,6 +45,8 @@ pub struct Settings {
     /// Clients that are proxies of ours: what they say of who forwarded what is kept and added to;
     /// what others say is replaced. Empty: nobody is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// How names of peers are looked up.
+    pub dns: DnsSettings,
     /// Bounds on what clients and peers may cost.
     pub limits: Limits,
     /// How MCP session ids are sealed and bound.

@@ -1,11 +1,12 @@
 //! A new connection to a peer.
 
+use super::race::race;
 use crate::group::Peer;
+use crate::names::Place;
 use crate::network::Network;
-use crate::settings::{HttpVersion, PeerUrl};
+use crate::settings::HttpVersion;
 use crate::tls::{Alpn, HandshakeError, Wire};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Why there is no connection.
@@ -28,11 +29,11 @@ pub(crate) async fn open<N: Network>(
     timeout: Duration,
 ) -> Result<Wire<N::Stream>, ConnectError> {
     let Some(dialer) = &peer.tls else {
-        let connected = connect(network, &peer.url, timeout).await;
+        let connected = connect(network, peer, timeout).await;
         return connected.map(Wire::Plain);
     };
     let opening = async {
-        let stream = connect(network, &peer.url, timeout).await?;
+        let stream = connect(network, peer, timeout).await?;
         let offered = match peer.http_version {
             HttpVersion::Auto => &[Alpn::H2, Alpn::Http1][..],
             HttpVersion::Http1 => &[Alpn::Http1],
@@ -55,25 +56,17 @@ pub(crate) fn speaks_http2<S>(peer: &Peer, stream: &Wire<S>) -> bool {
     }
 }
 
-/// Connects to a peer; a name is tried at each of its addresses in turn, within one deadline.
+/// Connects to a peer at any of its addresses, within one deadline.
 pub(crate) async fn connect<N: Network>(
     network: &N,
-    url: &PeerUrl,
+    peer: &Peer,
     timeout: Duration,
 ) -> Result<N::Stream, ConnectError> {
     let connecting = async {
-        if let Ok(ip) = url.host.parse::<IpAddr>() {
-            return network.connect(SocketAddr::new(ip, url.port)).await;
+        match peer.places.now().await? {
+            Place::Addresses(addresses) => race(network, &addresses).await,
+            Place::Path(path) => network.connect_unix(&path).await,
         }
-        let mut last = None;
-        for address in network.resolve(&url.host, url.port).await? {
-            match network.connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Some(error),
-            }
-        }
-        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        Err(last.unwrap_or_else(none))
     };
     match tokio::time::timeout(timeout, connecting).await {
         Ok(Ok(stream)) => Ok(stream),

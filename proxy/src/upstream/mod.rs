@@ -6,6 +6,7 @@ pub(crate) mod h1;
 mod h2;
 mod head;
 mod pool;
+mod race;
 
 pub(crate) use connect::{ConnectError, connect, is_exhaustion, open, speaks_http2};
 pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits};

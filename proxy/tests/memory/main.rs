@@ -24,6 +24,8 @@ mod mcp_streams;
 #[cfg(test)]
 mod migration;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod refusals;

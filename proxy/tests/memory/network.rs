@@ -257,8 +257,10 @@ fn names_ports_and_addresses_in_use() {
         let (network, listener, address) = listen();
         let server = network.seen_from(SERVER);
         network.set_name("peer", &[SERVER]);
-        assert_eq!(network.resolve("peer", 80).await.unwrap(), [address]);
-        let unknown = network.resolve("nobody", 80).await.unwrap_err();
+        let by = proxy::settings::DnsResolver::default();
+        let found = network.resolve("peer", 80, by).await.unwrap();
+        assert_eq!(found.addresses, [address]);
+        let unknown = network.resolve("nobody", 80, by).await.unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::NotFound);
         let taken = server.bind(address).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::AddrInUse);

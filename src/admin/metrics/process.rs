@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prometheus_client::encoding::DescriptorEncoder;
-use proxy::metrics::TlsMetrics;
+use proxy::metrics::{NameMetrics, TlsMetrics};
 use proxy::server::Stage;
 
 use super::super::observed::Observed;
@@ -69,6 +69,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         ("backstay_hook_panics", "Hooks that panicked"),
         metrics.panics.get(),
     )?;
+    names(encoder, &metrics.names)?;
     let limits = &metrics.limits;
     let hits = [
         ("body_timeout", &limits.body_timeout),
@@ -157,6 +158,18 @@ fn tls(encoder: &mut DescriptorEncoder<'_>, metrics: &TlsMetrics) -> fmt::Result
 #[expect(clippy::cast_precision_loss, reason = "as above")]
 fn seconds(seconds: i64) -> f64 {
     seconds as f64
+}
+
+fn names(encoder: &mut DescriptorEncoder<'_>, metrics: &NameMetrics) -> fmt::Result {
+    let names = [("answered", &metrics.answered), ("failed", &metrics.failed)];
+    counters(
+        encoder,
+        (
+            "backstay_name_lookups",
+            "Names of peers looked up, by what came of it",
+        ),
+        names.map(|(result, counter)| (vec![("result", result)], counter.get())),
+    )
 }
 
 fn reloads(encoder: &mut DescriptorEncoder<'_>, status: &ReloadStatus) -> fmt::Result {

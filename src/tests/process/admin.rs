@@ -123,7 +123,7 @@ fn the_health_listener_has_health_alone_and_takes_any_host() {
     // The second of the two lines.
     let line = {
         program.signal(Signal::HUP);
-        program.line("reload_not_supported");
+        program.line("config_reloaded");
         let all = program.log();
         let mut found = all.iter().filter(|line| line.contains("admin_listening"));
         found.next_back().unwrap().clone()

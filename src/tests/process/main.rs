@@ -15,6 +15,7 @@ mod check;
 mod demo;
 mod examples;
 mod logs;
+mod names;
 mod program;
 mod reload;
 mod request;

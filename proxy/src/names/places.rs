@@ -1,0 +1,105 @@
+//! Where a peer is, as far as is known.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Where a peer is. Threads share it; one task writes.
+#[derive(Debug)]
+pub(crate) struct Places {
+    known: watch::Sender<Known>,
+    fixed: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Known {
+    /// The first answer is waited for.
+    Nothing,
+    At(Arc<[SocketAddr]>),
+    /// A socket in the file system.
+    Path(Arc<Path>),
+    /// It never had an address; why.
+    Failed(io::ErrorKind, String),
+}
+
+/// Where to connect.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// Any of these.
+    Addresses(Arc<[SocketAddr]>),
+    /// A socket in the file system.
+    Path(Arc<Path>),
+}
+
+impl Places {
+    /// A peer that is given by its address.
+    pub(crate) fn fixed(address: SocketAddr) -> Self {
+        Self {
+            known: watch::Sender::new(Known::At([address].into())),
+            fixed: true,
+        }
+    }
+
+    /// A peer behind a socket in the file system.
+    pub(crate) fn path(path: &Path) -> Self {
+        Self {
+            known: watch::Sender::new(Known::Path(path.into())),
+            fixed: true,
+        }
+    }
+
+    /// A peer that has a name, which is yet to be looked up.
+    pub(crate) fn named() -> Self {
+        Self {
+            known: watch::Sender::new(Known::Nothing),
+            fixed: false,
+        }
+    }
+
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.fixed
+    }
+
+    /// Where to connect; waits for the first answer.
+    ///
+    /// # Errors
+    /// There never was an address.
+    pub(crate) async fn now(&self) -> io::Result<Place> {
+        let mut known = self.known.subscribe();
+        let known = known
+            .wait_for(|known| !matches!(known, Known::Nothing))
+            .await;
+        match known.as_deref() {
+            Ok(Known::At(addresses)) => Ok(Place::Addresses(Arc::clone(addresses))),
+            Ok(Known::Path(path)) => Ok(Place::Path(Arc::clone(path))),
+            Ok(Known::Failed(kind, why)) => Err(io::Error::new(*kind, why.clone())),
+            Ok(Known::Nothing) | Err(_) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// It is there now; whether that is somewhere else. The order is the name server's, and may
+    /// change with every answer.
+    pub(super) fn set(&self, addresses: &[SocketAddr]) -> bool {
+        let sorted = |addresses: &[SocketAddr]| {
+            let mut sorted = addresses.to_vec();
+            sorted.sort_unstable();
+            sorted
+        };
+        let now = sorted(addresses);
+        let before = self.known.send_replace(Known::At(addresses.into()));
+        !matches!(before, Known::At(before) if sorted(&before) == now)
+    }
+
+    /// Nobody knows; what was known stays.
+    pub(super) fn fail(&self, error: &io::Error) {
+        self.known.send_if_modified(|known| {
+            let never = !matches!(known, Known::At(_));
+            if never {
+                *known = Known::Failed(error.kind(), error.to_string());
+            }
+            never
+        });
+    }
+}

@@ -1,0 +1,90 @@
+//! The one seam to the outside: listening, connecting, resolving.
+//!
+//! Everything in `proxy` is generic over [`Network`], so that the whole of it also runs over an
+//! in-memory network in virtual time.
+
+mod resolver;
+mod stream;
+mod system;
+
+pub use stream::SystemStream;
+pub use system::SystemNetwork;
+
+use crate::settings::DnsResolver;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A way to listen, connect and resolve.
+pub trait Network: Clone + Send + Sync + 'static {
+    /// A connection. `Send`, because upgraded connections may leave their thread.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// A connection between two threads, registered with neither's reactor.
+    type Parcel: Send + 'static;
+    /// A listening socket, registered with its thread's reactor.
+    type Listener: 'static;
+    /// A listening socket before it has a thread.
+    type Socket: Send + 'static;
+
+    /// Opens a listening socket.
+    ///
+    /// # Errors
+    /// What the operating system says; the address is in use, most often.
+    fn bind(&self, address: SocketAddr) -> io::Result<Self::Socket>;
+
+    /// The address a socket got.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn local_address(&self, socket: &Self::Socket) -> io::Result<SocketAddr>;
+
+    /// Gives a listening socket to the current thread.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener>;
+
+    /// Waits for the next client.
+    fn accept(
+        &self,
+        listener: &Self::Listener,
+    ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>>;
+
+    /// Takes a connection off this thread's reactor.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn pack(&self, stream: Self::Stream) -> io::Result<Self::Parcel>;
+
+    /// Gives a connection to this thread's reactor.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn unpack(&self, parcel: Self::Parcel) -> io::Result<Self::Stream>;
+
+    /// Connects.
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// Connects to a socket of this machine's file system.
+    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// The addresses of a name, in the order in which to try them.
+    fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        by: DnsResolver,
+    ) -> impl Future<Output = io::Result<Resolved>>;
+}
+
+/// The addresses of a name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resolved {
+    /// In the order in which to try them.
+    pub addresses: Vec<SocketAddr>,
+    /// How long they may be relied on.
+    pub ttl: Duration,
+}

@@ -1,0 +1,94 @@
+//! The network of the operating system.
+
+use super::resolver::Resolver;
+use super::{Network, Resolved, SystemStream};
+use crate::settings::DnsResolver;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+/// The operating system's network.
+#[derive(Clone, Debug, Default)]
+pub struct SystemNetwork {
+    /// Made when the first name is looked up, since it belongs to the runtime it is used in.
+    resolver: Arc<OnceLock<Option<Resolver>>>,
+}
+
+impl Network for SystemNetwork {
+    type Stream = SystemStream;
+    type Parcel = std::net::TcpStream;
+    type Listener = TcpListener;
+    type Socket = std::net::TcpListener;
+
+    fn bind(&self, address: SocketAddr) -> io::Result<Self::Socket> {
+        let domain = socket2::Domain::for_address(address);
+        let socket =
+            socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+        // A restarted proxy takes its port back at once. SO_REUSEPORT stays off: a second
+        // instance would share the port unnoticed.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    }
+
+    fn local_address(&self, socket: &Self::Socket) -> io::Result<SocketAddr> {
+        socket.local_addr()
+    }
+
+    fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener> {
+        TcpListener::from_std(socket)
+    }
+
+    async fn accept(&self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)> {
+        let (stream, address) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((SystemStream::Tcp(stream), address))
+    }
+
+    fn pack(&self, stream: Self::Stream) -> io::Result<Self::Parcel> {
+        match stream {
+            SystemStream::Tcp(stream) => stream.into_std(),
+            // Nobody listens on one.
+            SystemStream::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn unpack(&self, parcel: Self::Parcel) -> io::Result<Self::Stream> {
+        TcpStream::from_std(parcel).map(SystemStream::Tcp)
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(SystemStream::Tcp(stream))
+    }
+
+    async fn connect_unix(&self, path: &Path) -> io::Result<Self::Stream> {
+        UnixStream::connect(path).await.map(SystemStream::Unix)
+    }
+
+    async fn resolve(&self, host: &str, port: u16, by: DnsResolver) -> io::Result<Resolved> {
+        let direct = match by {
+            DnsResolver::Direct => self.resolver.get_or_init(Resolver::new).as_ref(),
+            DnsResolver::System => None,
+        };
+        match direct {
+            Some(resolver) => resolver.resolve(host, port).await,
+            None => Ok(Resolved {
+                addresses: tokio::net::lookup_host((host, port)).await?.collect(),
+                ttl: SYSTEM_TTL,
+            }),
+        }
+    }
+}
+
+/// The system does not say how long its answers are good.
+const SYSTEM_TTL: Duration = Duration::from_secs(30);
+/// Clients that wait to be accepted: enough for a burst of a few thousand at once, as nginx and
+/// `HAProxy` are run in practice. The kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
