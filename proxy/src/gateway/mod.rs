@@ -4,6 +4,7 @@
 
 mod access;
 mod addressing;
+mod admit;
 mod continuity;
 mod ctx;
 mod discover;
