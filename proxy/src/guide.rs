@@ -202,6 +202,7 @@
 //!     let request = PickRequest {
 //!         hash: None, pin: None, region: None,
 //!         tried: &tried, repeatable: true, retry_same: false,
+//!         serves: None,
 //!     };
 //!     let mut pick = group.pick(&request, now, entropy).unwrap();
 //!     let name = &group.peers()[usize::from(pick.peer().0)].name;
@@ -259,6 +260,7 @@
 //!     let request = PickRequest {
 //!         hash: None, pin: None, region: None,
 //!         tried: &Tried::default(), repeatable: true, retry_same: false,
+//!         serves: None,
 //!     };
 //!     group.pick(&request, Time::from_secs(second), 1)
 //! };
@@ -299,6 +301,7 @@
 //!     let request = PickRequest {
 //!         hash: None, pin: None, region: None,
 //!         tried: &Tried::default(), repeatable: true, retry_same: false,
+//!         serves: None,
 //!     };
 //!     group.pick(&request, now, 1).ok().map(|pick| pick.peer().0)
 //! };
@@ -335,6 +338,7 @@
 //!     let request = PickRequest {
 //!         hash: Some(hash64(key.as_bytes())), pin: None, region: None,
 //!         tried: &Tried::default(), repeatable: true, retry_same: false,
+//!         serves: None,
 //!     };
 //!     group.pick(&request, Time::from_secs(9), 1).unwrap().peer()
 //! };
@@ -369,6 +373,7 @@
 //!     let request = PickRequest {
 //!         hash: None, pin: None, region: wanted,
 //!         tried: &Tried::default(), repeatable: true, retry_same: false,
+//!         serves: None,
 //!     };
 //!     let peer = group.pick(&request, Time::from_secs(9), 1).unwrap().peer();
 //!     group.peers()[usize::from(peer.0)].region.clone().unwrap()

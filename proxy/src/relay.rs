@@ -328,8 +328,8 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         if self.thread.drain.is_serving() && self.goes_on(Stop::Clean) {
             return self.search(cx);
         }
-        let last = self.transform.as_mut();
-        let last = last.and_then(|transform| transform.end());
+        // In order, but not whole: the report says that it was ended.
+        let last = self.transform.as_mut().and_then(|last| last.end());
         Poll::Ready(last.map(|last| Ok(Frame::data(self.passed(last)))))
     }
 

@@ -13,6 +13,8 @@ pub struct Rewriter {
     generation: u32,
     progress: Option<f64>,
     held: BytesMut,
+    /// How far it was searched: where the line begins, and where to go on.
+    searched: (usize, usize),
     /// An event too large to hold goes by as it is, up to its end.
     passing: bool,
 }
@@ -24,6 +26,7 @@ impl Rewriter {
             generation,
             progress,
             held: BytesMut::new(),
+            searched: (0, 0),
             passing: false,
         }
     }
@@ -32,7 +35,8 @@ impl Rewriter {
     pub fn push(&mut self, piece: &[u8]) -> Bytes {
         self.held.extend_from_slice(piece);
         let mut out = BytesMut::new();
-        while let Some(end) = end_of_event(&self.held) {
+        while let Some(end) = end_of_event(&self.held, &mut self.searched) {
+            self.searched = (0, 0);
             let event = self.held.split_to(end);
             if std::mem::take(&mut self.passing) {
                 out.extend_from_slice(&event);
@@ -44,6 +48,7 @@ impl Rewriter {
             // Its end may begin in what is held: that much stays.
             self.passing = true;
             out.extend_from_slice(&self.held.split_to(self.held.len() - LONGEST_END));
+            self.searched = (0, 0);
         }
         out.freeze()
     }
@@ -130,15 +135,14 @@ struct Params {
     progress: f64,
 }
 
-/// Where the first event ends: behind its empty line.
-fn end_of_event(bytes: &[u8]) -> Option<usize> {
-    let mut line = 0;
-    let mut at = 0;
+/// Where the first event ends: behind its empty line. Notes how far it has looked.
+fn end_of_event(bytes: &[u8], searched: &mut (usize, usize)) -> Option<usize> {
+    let (mut line, mut at) = *searched;
     while let Some(byte) = bytes.get(at) {
         let end = match (byte, bytes.get(at + 1)) {
             (b'\r', Some(b'\n')) => at + 2,
             // It may be half a line end.
-            (b'\r', None) => return None,
+            (b'\r', None) => break,
             (b'\n' | b'\r', _) => at + 1,
             _ => {
                 at += 1;
@@ -150,6 +154,7 @@ fn end_of_event(bytes: &[u8]) -> Option<usize> {
         }
         (line, at) = (end, end);
     }
+    *searched = (line, at);
     None
 }
 
@@ -193,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_huge_event_goes_by_as_it_is() {
-        let data = "x".repeat(LARGEST);
+        let data = "x".repeat(LARGEST + 5_000);
         let huge = format!("id: 1\ndata: {data}\n\nid: 2\ndata: x\n\n");
         let mut rewriter = Rewriter::new(2, None);
         let mut seen = Vec::new();
