@@ -25,7 +25,7 @@ pub(crate) use mcp_server::McpServer;
 pub(crate) use renewed::{Renewed, listener, settings};
 pub(crate) use reply::Reply;
 pub(crate) use rng::Rng;
-pub(crate) use runtime::{run, settle};
+pub(crate) use runtime::{run, settle, within};
 pub(crate) use script::{Answer, End, Form, Script, Step};
 pub(crate) use secure::{Authority, Dial};
 pub(crate) use wire::{Broken, Framing, Head, Wire};

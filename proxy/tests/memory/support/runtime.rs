@@ -21,5 +21,12 @@ pub(crate) async fn settle(wait: Duration) {
     tokio::time::sleep(wait).await;
 }
 
+/// What comes of `work`, which must come within `limit` of virtual time: the machine's speed plays
+/// no part.
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
+    let came = tokio::time::timeout(limit, work).await;
+    came.unwrap_or_else(|_| panic!("not within {limit:?} of virtual time"))
+}
+
 /// In virtual time; longer than any deadline of the proxy.
 const TOO_LONG: Duration = Duration::from_secs(3600);
