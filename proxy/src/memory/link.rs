@@ -1,10 +1,13 @@
 //! One connection between two hosts, and what can happen to it.
 
+use super::passage::Passage;
 use super::pipe::{Pipe, Wrote};
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::ReadBuf;
+use tokio::time::Instant;
 
 /// How a connection is cut.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +38,24 @@ impl Side {
 #[derive(Debug)]
 pub(super) struct Link {
     state: Mutex<State>,
+    /// The hosts at its ends: the one that accepted, the one that connected.
+    accepted: IpAddr,
+    connected: IpAddr,
+}
+
+/// What a connection is made of.
+#[derive(Debug)]
+pub(super) struct Making {
+    /// Bytes that fit into each direction.
+    pub(super) capacity: usize,
+    /// The generator of the fragments; none: bytes move in one piece.
+    pub(super) fragments: Option<u64>,
+    /// From whoever accepted to whoever connected, and back.
+    pub(super) passages: [Passage; 2],
+    /// The generator of the jitter.
+    pub(super) seed: u64,
+    /// The hosts, in the same order.
+    pub(super) hosts: [IpAddr; 2],
 }
 
 #[derive(Debug)]
@@ -44,6 +65,10 @@ struct State {
     connected: Half,
     /// Reads and writes move a drawn number of bytes; none: all they can.
     fragments: Option<u64>,
+    /// Nothing passes any more, whatever becomes of the hosts.
+    lost: bool,
+    /// A reset is owed to an end that wrote while nothing passed.
+    owed: Option<Side>,
 }
 
 #[derive(Debug)]
@@ -54,9 +79,9 @@ struct Half {
 }
 
 impl Half {
-    fn new(capacity: usize) -> Self {
+    fn new(out: Pipe) -> Self {
         Self {
-            out: Pipe::new(capacity),
+            out,
             frozen: false,
             cut: Cut::Reset,
         }
@@ -67,15 +92,30 @@ impl Half {
 type Woken = [Option<Waker>; 4];
 
 impl Link {
-    pub(super) fn new(capacity: usize, fragments: Option<u64>) -> Arc<Self> {
+    pub(super) fn new(making: Making) -> Arc<Self> {
+        let [from_accepted, from_connected] = making.passages;
+        let [accepted, connected] = making.hosts;
+        let pipe = |passage, seed| Half::new(Pipe::new(making.capacity, passage, seed));
         let state = State {
-            accepted: Half::new(capacity),
-            connected: Half::new(capacity),
-            fragments,
+            accepted: pipe(from_accepted, making.seed),
+            connected: pipe(from_connected, !making.seed),
+            fragments: making.fragments,
+            lost: false,
+            owed: None,
         };
         Arc::new(Self {
             state: Mutex::new(state),
+            accepted,
+            connected,
         })
+    }
+
+    /// The host at one end.
+    pub(super) fn host(&self, side: Side) -> IpAddr {
+        match side {
+            Side::Accepted => self.accepted,
+            Side::Connected => self.connected,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -90,25 +130,26 @@ impl Link {
         wake(woken);
     }
 
+    /// Reads; not yet: the moment to ask again, if it is known.
     pub(super) fn poll_read(
         &self,
         side: Side,
         cx: &Context<'_>,
         buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    ) -> Result<io::Result<()>, Option<Instant>> {
         let mut state = self.lock();
         let most = state.most();
         let frozen = state.half(side).frozen;
         let pipe = &mut state.half(side.other()).out;
         if frozen {
             pipe.wait_to_read(cx);
-            return Poll::Pending;
+            return Err(None);
         }
-        let read = ready!(pipe.poll_read(cx, buf, most));
+        let read = pipe.poll_read(cx, buf, most, Instant::now())?;
         let writer = pipe.take_writer();
         drop(state);
         writer.into_iter().for_each(Waker::wake);
-        Poll::Ready(read)
+        Ok(read)
     }
 
     pub(super) fn poll_write(
@@ -125,17 +166,18 @@ impl Link {
             return Poll::Pending;
         }
         let cut = half.cut;
-        let (wrote, woken) = match ready!(half.out.poll_write(cx, data, most))? {
+        let now = Instant::now();
+        let (wrote, woken) = match ready!(half.out.poll_write(cx, data, most, now))? {
             Wrote::Bytes(n) => (n, [half.out.take_reader(), None, None, None]),
             Wrote::Cut(n) => {
                 match cut {
-                    Cut::Close => state.close(side),
-                    Cut::Reset => state.reset(side),
+                    Cut::Close => state.close(side, now),
+                    Cut::Reset => state.reset(side, now),
                 }
                 (n, state.woken())
             }
             Wrote::Lost(n) => {
-                state.reset(side.other());
+                state.answer_lost(side, now);
                 (n, state.woken())
             }
         };
@@ -146,17 +188,46 @@ impl Link {
 
     /// Half-close: no more bytes come from `side`.
     pub(super) fn finish(&self, side: Side) {
-        self.change(|state| state.half(side).out.finish());
+        self.change(|state| state.half(side).out.finish(Instant::now()));
     }
 
     /// `side` lets go of the connection.
     pub(super) fn drop_end(&self, side: Side) {
-        self.change(|state| state.close(side));
+        self.change(|state| state.close(side, Instant::now()));
     }
 
     /// `side` breaks the connection.
     pub(super) fn reset(&self, side: Side) {
-        self.change(|state| state.reset(side));
+        self.change(|state| state.reset(side, Instant::now()));
+    }
+
+    /// The host at `side` knows of no such connection any more, and the other is not told: what
+    /// it writes is answered with a reset, or, if the connection is `lost`, with nothing at all.
+    pub(super) fn forget(&self, side: Side, lost: bool) {
+        self.change(|state| {
+            let now = Instant::now();
+            state.lost |= lost;
+            state.half(side).out.hold(true, now);
+            state.reset(side, now);
+            state.half(side).out.hold(lost, now);
+        });
+    }
+
+    /// Whether what `side` writes arrives at all.
+    pub(super) fn set_held(&self, side: Side, held: bool) {
+        self.change(|state| {
+            let now = Instant::now();
+            let lost = state.lost;
+            state.half(side).out.hold(held || lost, now);
+            if let Some(side) = state.owed.take() {
+                state.answer_lost(side, now);
+            }
+        });
+    }
+
+    /// How what `side` writes passes from now on.
+    pub(super) fn set_passage(&self, side: Side, passage: Passage) {
+        self.lock().half(side).out.set_passage(passage);
     }
 
     /// Whether the process at `side` runs.
@@ -169,8 +240,8 @@ impl Link {
         self.change(|state| {
             if bytes == 0 {
                 match cut {
-                    Cut::Close => state.close(side),
-                    Cut::Reset => state.reset(side),
+                    Cut::Close => state.close(side, Instant::now()),
+                    Cut::Reset => state.reset(side, Instant::now()),
                 }
                 return;
             }
@@ -189,22 +260,35 @@ impl State {
         }
     }
 
-    /// What `side` wrote still arrives; what it did not read is lost.
-    fn reset(&mut self, side: Side) {
-        self.half(side).out.reset();
-        let incoming = &mut self.half(side.other()).out;
-        incoming.discard();
-        incoming.reset();
+    /// What `side` wrote still arrives; what it did not read is lost. Nobody is told of a reset
+    /// that does not get through.
+    fn reset(&mut self, side: Side, now: Instant) {
+        let out = &mut self.half(side).out;
+        let told = out.reset(now);
+        let told = (!out.is_held()).then_some(told);
+        self.half(side.other()).out.refuse(told);
     }
 
     /// As the system does it: a connection closed with unread bytes is reset.
-    fn close(&mut self, side: Side) {
+    fn close(&mut self, side: Side, now: Instant) {
         if !self.half(side.other()).out.is_empty() {
-            self.reset(side);
+            self.reset(side, now);
             return;
         }
-        self.half(side).out.finish();
+        self.half(side).out.finish(now);
         self.half(side.other()).out.reader_gone = true;
+    }
+
+    /// `side` has written to an end that is gone: a reset comes back, as soon as both ways are
+    /// open.
+    fn answer_lost(&mut self, side: Side, now: Instant) {
+        if self.accepted.out.is_held() || self.connected.out.is_held() {
+            self.owed = Some(side);
+            return;
+        }
+        // It goes there and back.
+        let arrives = self.half(side).out.arrival(now);
+        self.reset(side.other(), arrives);
     }
 
     /// How many bytes this read or write may move.

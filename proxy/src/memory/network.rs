@@ -1,25 +1,26 @@
 //! Hosts, names, listening and connecting.
 
 use super::host::{Connecting, Host, Power};
-use super::link::{Cut, Link, Side};
+use super::link::{Cut, Link, Making, Side};
 use super::listener::{Backlog, MemoryListener};
+use super::names::Names;
+use super::passage::Passage;
 use super::stream::MemoryStream;
 use crate::network::{Network, Resolved};
 use crate::settings::DnsResolver;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 /// A network inside this process, as one of its hosts sees it. Clones share the network.
 #[derive(Clone, Debug)]
 pub struct MemoryNetwork {
     /// Where connections made through this handle come from.
-    source: IpAddr,
+    pub(super) source: IpAddr,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -32,19 +33,16 @@ pub enum Flow {
     ToHost,
 }
 
-/// What is answered to who asks for a name.
-#[derive(Clone, Debug)]
-struct Answer {
-    addresses: Vec<IpAddr>,
-    ttl: Duration,
-}
-
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     hosts: BTreeMap<IpAddr, Host>,
     listening: BTreeMap<SocketAddr, Backlog>,
-    names: BTreeMap<String, Answer>,
-    lookups: BTreeMap<String, u64>,
+    pub(super) names: Names,
+    /// From one host to another.
+    pub(super) passages: BTreeMap<(IpAddr, IpAddr), Passage>,
+    pub(super) severed: BTreeSet<(IpAddr, IpAddr)>,
+    /// Who waits for a way to open.
+    pub(super) waiting: Vec<Waker>,
     next_port: u16,
     buffer: usize,
     /// The generator of the fragments; none: bytes move in one piece.
@@ -57,8 +55,10 @@ impl MemoryNetwork {
         let shared = Shared {
             hosts: BTreeMap::new(),
             listening: BTreeMap::new(),
-            names: BTreeMap::new(),
-            lookups: BTreeMap::new(),
+            names: Names::default(),
+            passages: BTreeMap::new(),
+            severed: BTreeSet::new(),
+            waiting: Vec::new(),
             next_port: FIRST_PORT,
             buffer: BUFFER,
             fragments: None,
@@ -87,30 +87,6 @@ impl MemoryNetwork {
     pub fn set_fragments(&self, seed: u64) {
         // The generator of a connection stands still at zero.
         self.lock().fragments = Some(seed | 1);
-    }
-
-    /// Gives hosts a name, for who asks from now on; it may be relied on for a minute.
-    pub fn set_name(&self, name: &str, addresses: &[IpAddr]) {
-        self.set_answer(name, addresses, MINUTE);
-    }
-
-    /// What is answered to who asks for a name from now on, and how long it may be relied on.
-    pub fn set_answer(&self, name: &str, addresses: &[IpAddr], ttl: Duration) {
-        let answer = Answer {
-            addresses: addresses.to_vec(),
-            ttl,
-        };
-        self.lock().names.insert(name.to_owned(), answer);
-    }
-
-    /// Whoever asks for a name from now on is told that there is none.
-    pub fn forget_name(&self, name: &str) {
-        self.lock().names.remove(name);
-    }
-
-    /// How often a name was asked for.
-    pub fn lookups(&self, name: &str) -> u64 {
-        self.lock().lookups.get(name).copied().unwrap_or_default()
     }
 
     /// Decides what happens to those who connect to a host.
@@ -164,7 +140,7 @@ impl MemoryNetwork {
         self.lock().host(host).links().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -212,15 +188,22 @@ impl MemoryNetwork {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let port = shared.take_port();
-        let fragments = shared.next_fragments();
-        let link = Link::new(shared.buffer, fragments);
-        for (ip, side) in [
-            (self.source, Side::Connected),
-            (address.ip(), Side::Accepted),
-        ] {
+        let (here, there) = (self.source, address.ip());
+        let link = Link::new(Making {
+            capacity: shared.buffer,
+            fragments: shared.next_fragments(),
+            passages: [(there, here), (here, there)].map(|way| shared.passage(way)),
+            seed: u64::from(port).wrapping_mul(GOLDEN),
+            hosts: [there, here],
+        });
+        for (ip, side) in [(here, Side::Connected), (there, Side::Accepted)] {
             let host = shared.host(ip);
             host.attach(&link, side);
             link.set_frozen(side, host.power == Power::Frozen);
+            let other = if side == Side::Connected { there } else { here };
+            if shared.severed.contains(&(ip, other)) {
+                link.set_held(side, true);
+            }
         }
         if let Some((flow, bytes, cut)) = shared.host(address.ip()).cuts.pop_front() {
             let side = match flow {
@@ -243,8 +226,12 @@ impl MemoryNetwork {
 }
 
 impl Shared {
-    fn host(&mut self, host: IpAddr) -> &mut Host {
+    pub(super) fn host(&mut self, host: IpAddr) -> &mut Host {
         self.hosts.entry(host).or_default()
+    }
+
+    pub(super) fn passage(&self, way: (IpAddr, IpAddr)) -> Passage {
+        self.passages.get(&way).copied().unwrap_or_default()
     }
 
     fn take_port(&mut self) -> u16 {
@@ -256,7 +243,7 @@ impl Shared {
     fn next_fragments(&mut self) -> Option<u64> {
         let state = self.fragments.as_mut()?;
         // A Weyl step and a mixer, so that the generators of two connections do not resemble.
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        *state = state.wrapping_add(GOLDEN);
         let mixed = (*state ^ (*state >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         Some((mixed ^ (mixed >> 32)) | 1)
     }
@@ -332,14 +319,14 @@ impl Network for MemoryNetwork {
             Connecting::Hang => pending().await,
             Connecting::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
         }
+        self.way(address.ip()).await;
         self.link(address)
     }
 
     /// A path is the address of the host that was given it as a name.
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::Stream> {
         let name = path.to_string_lossy().into_owned();
-        let host = self.lock().names.get(&name).cloned();
-        let first = host.and_then(|answer| answer.addresses.first().copied());
+        let first = self.lock().names.first(&name);
         match first {
             Some(ip) => self.connect(SocketAddr::new(ip, 80)).await,
             None => Err(io::ErrorKind::NotFound.into()),
@@ -347,23 +334,18 @@ impl Network for MemoryNetwork {
     }
 
     async fn resolve(&self, host: &str, port: u16, _: DnsResolver) -> io::Result<Resolved> {
-        let mut shared = self.lock();
-        *shared.lookups.entry(host.to_owned()).or_default() += 1;
-        let found = shared.names.get(host).cloned();
-        drop(shared);
-        let answer = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        let addresses = answer.addresses.into_iter();
-        Ok(Resolved {
-            addresses: addresses.map(|ip| SocketAddr::new(ip, port)).collect(),
-            ttl: answer.ttl,
-        })
+        let asked = self.lock().names.ask(host, port);
+        match asked {
+            Some(answer) => answer,
+            None => pending().await,
+        }
     }
 }
 
 /// Where the system takes the ports of its own from (RFC 6335 §6).
 const FIRST_PORT: u16 = 49_152;
-/// Names that nobody said more of.
-const MINUTE: Duration = Duration::from_secs(60);
+/// 2^64 divided by the golden ratio: far apart for neighbours.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 /// As much as a socket buffers on a good day; tests of stuck readers set less.
 const BUFFER: usize = 64 * 1024;
 /// The same number on Linux, macOS and the BSDs.

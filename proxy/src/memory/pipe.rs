@@ -1,21 +1,36 @@
-//! One direction of a connection: a bounded buffer with an end.
+//! One direction of a connection: a bounded buffer, what of it has arrived, and an end.
 
+use super::passage::{Line, Passage};
 use bytes::{Buf as _, BytesMut};
+use std::collections::VecDeque;
 use std::io;
 use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
+use tokio::time::Instant;
 
 /// One direction of a connection.
 #[derive(Debug)]
 pub(super) struct Pipe {
     buffer: BytesMut,
     capacity: usize,
+    /// Bytes so far; what arrived of them; when how many will have.
     written: u64,
+    arrived: u64,
+    under_way: VecDeque<(Instant, u64)>,
+    line: Line,
+    /// Nothing arrives.
+    held: bool,
     /// The connection is cut when so many bytes were written.
     pub(super) cut_at: Option<u64>,
+    /// What the reader finds behind the last byte, and from when on.
     end: End,
+    end_at: Option<Instant>,
+    /// What the writer is told, and from when on.
+    refusal: Option<(io::ErrorKind, Instant)>,
     /// The reading end has been closed: what is written now is answered with a reset.
     pub(super) reader_gone: bool,
+    /// The reading end was broken by its own host.
+    broken: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -39,14 +54,21 @@ pub(super) enum Wrote {
 }
 
 impl Pipe {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, passage: Passage, seed: u64) -> Self {
         Self {
             buffer: BytesMut::new(),
             capacity,
             written: 0,
+            arrived: 0,
+            under_way: VecDeque::new(),
+            line: Line::new(passage, seed),
+            held: false,
             cut_at: None,
             end: End::Open,
+            end_at: None,
+            refusal: None,
             reader_gone: false,
+            broken: false,
             reader: None,
             writer: None,
         }
@@ -56,30 +78,55 @@ impl Pipe {
         self.written
     }
 
+    /// Whether the reader has read all that was written.
     pub(super) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    pub(super) fn set_passage(&mut self, passage: Passage) {
+        self.line.set(passage);
+    }
+
+    /// Whether anything arrives.
+    pub(super) fn hold(&mut self, held: bool, now: Instant) {
+        self.arrive(now);
+        self.held = held;
+    }
+
+    /// Reads; not yet: the moment at which there will be more, if that is known.
     pub(super) fn poll_read(
         &mut self,
         cx: &Context<'_>,
         buf: &mut ReadBuf<'_>,
         most: usize,
-    ) -> Poll<io::Result<()>> {
-        if !self.buffer.is_empty() {
-            let n = self.buffer.len().min(buf.remaining()).min(most);
+        now: Instant,
+    ) -> Result<io::Result<()>, Option<Instant>> {
+        if self.broken {
+            return Ok(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        self.arrive(now);
+        let left = self.written - self.arrived;
+        let there = self.buffer.len() - usize::try_from(left).unwrap_or(usize::MAX);
+        if there > 0 {
+            let n = there.min(buf.remaining()).min(most);
             buf.put_slice(&self.buffer[..n]);
             self.buffer.advance(n);
-            return Poll::Ready(Ok(()));
+            return Ok(Ok(()));
         }
-        match self.end {
-            End::Open => {
-                self.wait_to_read(cx);
-                Poll::Pending
-            }
-            End::Finished => Poll::Ready(Ok(())),
-            End::Reset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        let end_at = self.end_at.filter(|_| !self.held && left == 0);
+        if end_at.is_some_and(|at| at <= now) {
+            return Ok(match self.end {
+                End::Open | End::Finished => Ok(()),
+                End::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            });
         }
+        self.wait_to_read(cx);
+        let next = self.under_way.front().map(|(at, _)| *at);
+        Err(next.filter(|_| !self.held).or(end_at))
     }
 
     pub(super) fn poll_write(
@@ -87,17 +134,20 @@ impl Pipe {
         cx: &Context<'_>,
         data: &[u8],
         most: usize,
+        now: Instant,
     ) -> Poll<io::Result<Wrote>> {
-        match self.end {
-            End::Open => {}
-            End::Finished => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            End::Reset => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        match self.refusal {
+            Some((kind, at)) if at <= now => return Poll::Ready(Err(kind.into())),
+            // The reset is on its way.
+            Some(_) => return Poll::Ready(Ok(Wrote::Bytes(data.len()))),
+            None => {}
         }
         if data.is_empty() {
             return Poll::Ready(Ok(Wrote::Bytes(0)));
         }
         if self.reader_gone {
             self.written += data.len() as u64;
+            self.arrived = self.written;
             return Poll::Ready(Ok(Wrote::Lost(data.len())));
         }
         let room = self.capacity - self.buffer.len();
@@ -111,12 +161,31 @@ impl Pipe {
             n = n.min(usize::try_from(left).unwrap_or(usize::MAX));
         }
         self.buffer.extend_from_slice(&data[..n]);
-        self.written += n as u64;
+        for piece in data[..n].chunks(self.line.piece()) {
+            self.written += piece.len() as u64;
+            let at = self.line.arrival(piece.len(), now);
+            self.under_way.push_back((at, self.written));
+        }
         Poll::Ready(Ok(if self.cut_at == Some(self.written) {
             Wrote::Cut(n)
         } else {
             Wrote::Bytes(n)
         }))
+    }
+
+    /// When what is said now without bytes is heard.
+    pub(super) fn arrival(&mut self, now: Instant) -> Instant {
+        self.line.arrival(0, now)
+    }
+
+    fn arrive(&mut self, now: Instant) {
+        while !self.held
+            && let Some((at, written)) = self.under_way.front()
+            && *at <= now
+        {
+            self.arrived = *written;
+            self.under_way.pop_front();
+        }
     }
 
     pub(super) fn wait_to_read(&mut self, cx: &Context<'_>) {
@@ -128,20 +197,38 @@ impl Pipe {
     }
 
     /// No more bytes follow those that are in it.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self, now: Instant) {
         if self.end == End::Open {
             self.end = End::Finished;
+            self.end_at = Some(self.line.arrival(0, now));
+            self.refusal = Some((io::ErrorKind::BrokenPipe, now));
         }
     }
 
-    /// What is in it can still be read, as on Linux; then comes `ECONNRESET`.
-    pub(super) fn reset(&mut self) {
-        self.end = End::Reset;
+    /// Its writer breaks it: what is in it can still be read, as on Linux; then comes
+    /// `ECONNRESET`. Returns when the reader's host knows.
+    pub(super) fn reset(&mut self, now: Instant) -> Instant {
+        let at = self.line.arrival(0, now);
+        self.refusal = Some((io::ErrorKind::ConnectionReset, now));
+        // What says so is sent once: if it is lost, the reader is never told.
+        if !self.held {
+            self.end = End::Reset;
+            self.end_at = Some(at);
+        }
+        at
     }
 
-    /// Forgets what is in it.
-    pub(super) fn discard(&mut self) {
+    /// Its reader breaks it, and forgets what is in it; its writer is told at `told`, or, if that
+    /// is never, when it writes.
+    pub(super) fn refuse(&mut self, told: Option<Instant>) {
         self.buffer.clear();
+        self.under_way.clear();
+        self.arrived = self.written;
+        self.broken = true;
+        match told {
+            Some(told) => self.refusal = Some((io::ErrorKind::ConnectionReset, told)),
+            None => self.reader_gone = true,
+        }
     }
 
     pub(super) fn take_reader(&mut self) -> Option<Waker> {

@@ -1,11 +1,13 @@
 //! One end of a connection, as tokio reads and writes it.
 
 use super::link::{Cut, Link, Side};
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep_until};
 
 /// One end of a connection. Dropping it closes the connection; if bytes that came in were not
 /// read, that is a reset.
@@ -13,11 +15,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct MemoryStream {
     link: Arc<Link>,
     side: Side,
+    /// Until the next bytes arrive.
+    arrival: Option<Pin<Box<Sleep>>>,
 }
 
 impl MemoryStream {
     pub(super) fn new(link: Arc<Link>, side: Side) -> Self {
-        Self { link, side }
+        Self {
+            link,
+            side,
+            arrival: None,
+        }
     }
 
     /// Resets the connection: the other end reads what has arrived, then `ECONNRESET`.
@@ -37,7 +45,25 @@ impl AsyncRead for MemoryStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.link.poll_read(self.side, cx, buf)
+        let stream = self.get_mut();
+        loop {
+            let until = match stream.link.poll_read(stream.side, cx, buf) {
+                Ok(read) => return Poll::Ready(read),
+                Err(None) => return Poll::Pending,
+                Err(Some(until)) => until,
+            };
+            match &mut stream.arrival {
+                Some(arrival) if arrival.deadline() == until => {}
+                Some(arrival) => arrival.as_mut().reset(until),
+                None => stream.arrival = Some(Box::pin(sleep_until(until))),
+            }
+            if let Some(arrival) = &mut stream.arrival
+                && arrival.as_mut().poll(cx).is_pending()
+            {
+                return Poll::Pending;
+            }
+            stream.arrival = None;
+        }
     }
 }
 

@@ -53,3 +53,5 @@ mod stream;
 mod support;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod troubles;
