@@ -1,4 +1,4 @@
-"""The third-party parts: two virtual environments, the node modules and the rmcp programs, under target/e2e."""
+"""The third-party parts: virtual environments, the node modules and the rmcp programs, under target/e2e."""
 
 import hashlib
 import os
@@ -13,11 +13,17 @@ SOURCE = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or SOURCE.parent.parent.parent / "target").resolve() / "e2e"
 
 
+# Two lines of the MCP SDK, and servers and clients of HTTP/2 and gRPC.
+LINES = ("v1", "v2", "wire")
+# Programs of the system, by Debian's package.
+PROGRAMS = {"curl": "curl", "openssl": "openssl", "h2load": "nghttp2-client", "nghttpd": "nghttp2-server"}
+
+
 class Installed:
     """Where everything is."""
 
     def __init__(self):
-        self.python = {line: TARGET / f"python-{line}" / "bin" / "python" for line in ("v1", "v2")}
+        self.python = {line: TARGET / f"python-{line}" / "bin" / "python" for line in LINES}
         self.node = TARGET / "node"
         self.rmcp = TARGET / "rmcp" / "release"
         self.work = TARGET / "work"
@@ -68,12 +74,20 @@ def _node(installed):
     _once(installed.node, _digest(installed.node / "package-lock.json"), build)
 
 
+def _programs():
+    missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    if missing:
+        _run(["apt-get", "update", "-qq"])
+        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing])
+
+
 def install():
     """Install what is missing; quick when nothing is."""
     installed = Installed()
     shutil.rmtree(installed.work, ignore_errors=True)
     installed.work.mkdir(parents=True)
-    for line in ("v1", "v2"):
+    _programs()
+    for line in LINES:
         _python(line, installed)
     _node(installed)
     settings = environment() | {"CARGO_TARGET_DIR": str(TARGET / "rmcp")}

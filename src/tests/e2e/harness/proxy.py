@@ -6,18 +6,22 @@ import time
 import urllib.error
 import urllib.request
 
-from harness.process import Failure, Process
+from harness.process import Failure, Process, free_port
 
 _started = []
 
 
 class Proxy:
-    """One running proxy with one listener and an admin listener."""
+    """One running proxy with a listener, another for HTTPS if there is a certificate, and an admin listener."""
 
-    def __init__(self, suite, name, peers, **group):
+    def __init__(self, suite, name, peers, *, certificate=None, **group):
+        listeners, self.secure = [{"listen": "127.0.0.1:0"}], None
+        if certificate:
+            self.secure = f"127.0.0.1:{free_port()}"
+            listeners.append({"listen": self.secure, "tls": certificate.served})
         # JSON is YAML, so the file needs no YAML writer.
         config = {
-            "listeners": [{"listen": "127.0.0.1:0"}],
+            "listeners": listeners,
             "admin": {"listen": "127.0.0.1:0"},
             "groups": [{"name": name, "peers": peers, **group}],
         }
@@ -35,9 +39,9 @@ class Proxy:
     def _addresses(self):
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            seen = re.findall(r"listening.*?address\W+?(127\.0\.0\.1:\d+)", self.log())
-            if len(set(seen)) >= 2:
-                return self._told_apart(list(dict.fromkeys(seen)))
+            seen = dict.fromkeys(re.findall(r"listening.*?address\W+?(127\.0\.0\.1:\d+)", self.log()))
+            if len(seen) >= (3 if self.secure else 2):
+                return self._told_apart([each for each in seen if each != self.secure])
             if self.process.child.poll() is not None:
                 break
             time.sleep(0.01)
