@@ -26,6 +26,8 @@ pub(super) struct Activity {
     heads: AtomicU32,
     /// HTTP/2: a head has begun and not ended.
     in_head: AtomicBool,
+    /// The connection ends before the client has sent all it may.
+    unread: AtomicBool,
     verdict: AtomicU8,
 }
 
@@ -95,6 +97,15 @@ impl Activity {
 
     pub(super) fn is_streaming(&self) -> bool {
         self.streaming.load(Ordering::Relaxed)
+    }
+
+    /// The last answer goes out, and the client may still be sending.
+    pub(super) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     pub(super) fn doing(&self) -> Doing {

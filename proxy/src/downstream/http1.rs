@@ -50,6 +50,9 @@ pub(super) async fn serve<N: Network, H: Hooks>(
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
+            if response.headers().contains_key(header::CONNECTION) {
+                end.0.leave_unread();
+            }
             if response.body().is_event_stream() {
                 end.0.streams();
             }

@@ -9,6 +9,7 @@ mod frames;
 mod handshake;
 mod http1;
 mod http2;
+mod linger;
 mod registry;
 mod respond;
 mod sniff;

@@ -1,12 +1,13 @@
 //! A client connection that notes when it last moved; the registry judges it.
 
 use super::activity::Activity;
+use super::linger::Linger;
 use bytes::{Buf as _, Bytes};
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The noting wrapper.
@@ -18,6 +19,8 @@ pub(super) struct Watched<S> {
     expects_tls: bool,
     /// What was read to look at it, and is read again.
     again: Bytes,
+    /// Nothing more is written.
+    linger: Option<Linger>,
 }
 
 impl<S> Watched<S> {
@@ -27,6 +30,7 @@ impl<S> Watched<S> {
             activity: Arc::clone(activity),
             expects_tls: false,
             again: Bytes::new(),
+            linger: None,
         }
     }
 
@@ -93,7 +97,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -123,6 +127,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        if let Some(linger) = &mut this.linger {
+            return linger.poll(&mut this.stream, cx).map(Ok);
+        }
+        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        if !this.activity.is_unread() {
+            return Poll::Ready(Ok(()));
+        }
+        let linger = this.linger.insert(Linger::new());
+        linger.poll(&mut this.stream, cx).map(Ok)
     }
 }

@@ -1,6 +1,7 @@
 //! What a proxy must refuse, from clients and from peers.
 
-use crate::support::{Ask, Broken, Client, Reply, Script, Step, World, run};
+use crate::support::{Ask, Broken, Client, Reply, Script, Step, World, run, settle};
+use std::time::Duration;
 
 /// Sends bytes and reads one answer.
 async fn raw(world: &World, bytes: &[u8]) -> Result<Reply, Broken> {
@@ -256,4 +257,36 @@ fn answers_that_are_not_sound_are_502() {
             );
         });
     }
+}
+
+#[test]
+fn a_client_that_goes_on_sending_is_not_reset_before_it_has_read_its_answer() {
+    run(async {
+        let world = World::new(1);
+        let mut client = Client::new(&world).await;
+        let upload = Ask::post("/x", vec![b'u'; 1 << 20]).field("expect", "a miracle");
+        client.wire.write(&upload.bytes()).await.unwrap();
+        assert_eq!(client.wire.reply("POST").await.unwrap().status, 417);
+        assert!(client.is_closed().await);
+    });
+}
+
+#[test]
+fn a_client_that_never_stops_sending_is_let_go() {
+    run(async {
+        let world = World::new(1);
+        let mut client = Client::new(&world).await;
+        let head =
+            "POST /x HTTP/1.1\r\nhost: a\r\nexpect: x\r\ncontent-length: 99999999999\r\n\r\n";
+        client.send(head.as_bytes()).await;
+        let began = tokio::time::Instant::now();
+        while client.wire.write(b"more").await.is_ok() {
+            settle(Duration::from_millis(100)).await;
+        }
+        let took = began.elapsed();
+        let expected = Duration::from_secs(5)..Duration::from_secs(6);
+        assert!(expected.contains(&took), "{took:?} of virtual time");
+        settle(Duration::from_secs(1)).await;
+        assert_eq!(world.metrics.connections_active.get(), 0);
+    });
 }
