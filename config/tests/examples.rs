@@ -7,7 +7,8 @@ use std::path::Path;
 
 use config::{AccessLogFormat, Loaded, Log, load, schema};
 use proxy::settings::{
-    HttpProbe, Limits, Probe, RouteAnswer, RouteSettings, SessionBinding, ToolRetry,
+    HttpProbe, Limits, Probe, RouteAnswer, RouteSettings, SessionBinding, ToolRetry, TunnelLoss,
+    UpgradeProtocol,
 };
 
 fn example(name: &str) -> Loaded {
@@ -136,4 +137,19 @@ fn groups_and_routes_are_wired_by_position() {
     let tools = ToolRetry::Only(vec!["find".to_owned(), "suggest".to_owned()]);
     assert_eq!(settings.groups[0].retry_tools, tools);
     assert_eq!(settings.groups[0].peers[0].url.path, "/mcp");
+}
+
+#[test]
+fn what_may_switch_is_said_by_group_and_route() {
+    let settings = example("websocket.yaml").settings;
+    let group = &settings.groups[0];
+    assert_eq!(group.tunnel_loss, TunnelLoss::Close);
+    assert_eq!(*group.upgrades, [UpgradeProtocol::websocket()]);
+    let ten_minutes = std::time::Duration::from_secs(600);
+    assert_eq!(group.timeouts.tunnel_idle, Some(ten_minutes));
+    let upgrades = settings
+        .routes
+        .iter()
+        .map(|route| route.upgrades.as_deref());
+    assert_eq!(upgrades.collect::<Vec<_>>(), [None, Some(&[][..])]);
 }

@@ -3,6 +3,7 @@
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::relay::Relay;
+use crate::tunnel::Tunnel;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::fmt;
@@ -15,11 +16,24 @@ pub(crate) enum Body<N: Network, H: Hooks> {
     Full(Bytes),
     /// A peer's answer, relayed as it comes.
     Relay(Box<Relay<N, H>>),
+    /// None: bytes both ways follow the head, and this moves them.
+    Tunnel(Box<Tunnel<N, H>>),
 }
 
 impl<N: Network, H: Hooks> Body<N, H> {
     pub(crate) fn is_event_stream(&self) -> bool {
         matches!(self, Self::Relay(relay) if relay.is_event_stream())
+    }
+
+    /// The tunnel that follows the head, if one does.
+    pub(crate) fn take_tunnel(&mut self) -> Option<Box<Tunnel<N, H>>> {
+        match std::mem::replace(self, Self::Full(Bytes::new())) {
+            Self::Tunnel(tunnel) => Some(tunnel),
+            other => {
+                *self = other;
+                None
+            }
+        }
     }
 }
 
@@ -48,6 +62,7 @@ impl<N: Network, H: Hooks> HttpBody for Body<N, H> {
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Relay(relay) => relay.poll_frame(cx),
+            Self::Tunnel(_) => Poll::Ready(None),
         }
     }
 
@@ -55,6 +70,7 @@ impl<N: Network, H: Hooks> HttpBody for Body<N, H> {
         match self {
             Self::Full(bytes) => bytes.is_empty(),
             Self::Relay(relay) => relay.is_end_stream(),
+            Self::Tunnel(_) => true,
         }
     }
 
@@ -62,6 +78,7 @@ impl<N: Network, H: Hooks> HttpBody for Body<N, H> {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relay(relay) => relay.size_hint(),
+            Self::Tunnel(_) => SizeHint::with_exact(0),
         }
     }
 }

@@ -127,6 +127,7 @@ async fn ask<N: Network, H: Hooks>(
         movable: true,
         // Nobody decides here whether a stale connection may be tried again.
         fresh: true,
+        tunnel: false,
     };
     let answer = match acquire(&thread, &target, peer, bounds).await {
         Ok(connection) => {

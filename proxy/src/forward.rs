@@ -1,6 +1,6 @@
 //! The life of a request, in order; the only loop is the attempt loop.
 
-use crate::attempts::{self, Committed, Ended};
+use crate::attempts::{self, Answer, Committed, Ended};
 use crate::body::Body;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
@@ -15,12 +15,15 @@ use crate::settings::Limits;
 use crate::thread::Thread;
 use crate::transaction::Transaction;
 use crate::translate::translate_request;
+use crate::tunnel::Tunnel;
+use crate::upgrade::{self, Offer};
 use crate::upload::{Upload, UploadWatch};
 use http::{HeaderValue, Request, Response, StatusCode, Version, header, request};
 use hyper::body::Incoming;
-use lb::{Delivery, NoPeer};
+use lb::{Delivery, NoPeer, Pick};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Serves one request.
 pub(crate) async fn serve<N: Network, H: Hooks>(
@@ -51,6 +54,7 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         session,
         hooks: Arc::clone(&thread.hooks),
         group: None,
+        offer: None,
         metrics: Arc::clone(&thread.shared.metrics),
     };
     // Its drop takes this back, so it is counted once the transaction stands.
@@ -130,6 +134,12 @@ async fn answer<N: Network, H: Hooks>(
     transaction.group = Some(Arc::clone(&target.group));
 
     let session = &mut transaction.session;
+    let body = if session.upload.is_empty() {
+        upgrade::Body::None
+    } else {
+        upgrade::Body::Some
+    };
+    transaction.offer = Offer::of(&session.request, seen, body, &target.upgrades);
     let clock = &thread.clock;
     forward_request(
         &mut session.request,
@@ -196,8 +206,13 @@ fn relay<N: Network, H: Hooks>(
         prefix,
         transform,
         bounds,
+        tunnel_idle,
     } = committed;
     transaction.commit(answer.head.status);
+    if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // A transformation is one of bodies, and there is none.
+        return switch(thread, transaction, answer, pick, tunnel_idle);
+    }
     if answer.connection.is_end_stream() && transform.is_none() {
         let head = finish(thread, &mut transaction, answer, &pick);
         transaction.session.report.response_bytes = prefix.len() as u64;
@@ -206,4 +221,23 @@ fn relay<N: Network, H: Hooks>(
     let relay =
         Relay::new(thread, transaction, answer.connection, pick, bounds).with(prefix, transform);
     Response::from_parts(answer.head, Body::Relay(Box::new(relay)))
+}
+
+/// A peer has switched protocols: what follows its head is a tunnel.
+fn switch<N: Network, H: Hooks>(
+    thread: &Rc<Thread<N, H>>,
+    transaction: Transaction<H>,
+    answer: Answer<N>,
+    pick: Pick,
+    idle: Option<Duration>,
+) -> Response<Body<N, H>> {
+    let Answer { head, connection } = answer;
+    let Some(peer) = connection.into_io() else {
+        // Only a connection of HTTP/1.1 with nothing under way switches.
+        let why = "the connection to the peer cannot be switched";
+        let reply = reply::plain(StatusCode::BAD_GATEWAY, "proxy_internal_error", why);
+        return own(transaction, reply);
+    };
+    let tunnel = Tunnel::new(thread, transaction, peer, pick, idle);
+    Response::from_parts(head, Body::Tunnel(Box::new(tunnel)))
 }

@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) host: bool,
     /// `Expect: 100-continue`.
     pub(crate) expect: bool,
+    /// `Connection` lists `Upgrade`.
+    pub(crate) upgrade: bool,
 }
 
 /// Why a request is refused.
@@ -63,6 +65,7 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
                 if nominates(value)? {
                     seen.hop.nominate();
                 }
+                seen.upgrade |= lists_upgrade(value);
             }
             "transfer-encoding" => {
                 seen.hop.note(name);
@@ -261,6 +264,13 @@ fn nominates(value: &HeaderValue) -> Result<bool, Refusal> {
         any = true;
     }
     Ok(any)
+}
+
+/// Whether a `Connection` value lists `Upgrade`: only then is that field meant for us (RFC 9110
+/// §7.8).
+fn lists_upgrade(value: &HeaderValue) -> bool {
+    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 fn is_one_of(token: &[u8], names: &[&str]) -> bool {

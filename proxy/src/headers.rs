@@ -3,6 +3,7 @@
 use crate::guard::Seen;
 use crate::hop::{HopByHop, is_option};
 use crate::session::ConnectionInfo;
+use crate::upgrade::Offer;
 use bytes::{BufMut as _, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -150,6 +151,7 @@ fn add(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
 pub(crate) fn forward_response(
     head: &mut response::Parts,
     identity: &Identity,
+    offer: Option<&Offer>,
 ) -> Result<(), &'static str> {
     let mut hop = HopByHop::default();
     let mut via = false;
@@ -192,14 +194,23 @@ pub(crate) fn forward_response(
     if lengths > 1 {
         return Err("more than one Content-Length");
     }
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+    let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    let protocol = offer
+        .filter(|_| switches)
+        .and_then(|offer| offer.accepted(&head.headers));
+    if switches && protocol.is_none() {
         return Err("an upgrade that was not asked for");
     }
     hop.strip(&mut head.headers);
-    if lengths > 0 && (coded || head.status == StatusCode::NO_CONTENT) {
-        // hyper keeps both (resilience.md 3.1); RFC 9112 §6.3: the coding wins. A 204 has none
-        // (RFC 9110 §8.6).
+    if lengths > 0 && (coded || switches || head.status == StatusCode::NO_CONTENT) {
+        // hyper keeps both (resilience.md 3.1); RFC 9112 §6.3: the coding wins. A 101 and a 204
+        // have none (RFC 9110 §8.6).
         head.headers.remove(header::CONTENT_LENGTH);
+    }
+    if let Some(protocol) = protocol {
+        let upgrade = HeaderValue::from_static("upgrade");
+        head.headers.insert(header::CONNECTION, upgrade);
+        head.headers.insert(header::UPGRADE, protocol);
     }
     if via {
         add(&mut head.headers, header::VIA, identity.via(head.version));

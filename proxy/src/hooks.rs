@@ -216,6 +216,8 @@ pub struct Target {
     /// How long the response may take in all, to its head, and between two pieces; by default
     /// what the group says.
     pub timeouts: crate::settings::Timeouts,
+    /// The protocols that the client may switch to; by default what the group says.
+    pub upgrades: Arc<[crate::settings::UpgradeProtocol]>,
 }
 
 impl Target {
@@ -233,6 +235,7 @@ impl Target {
     /// Any peer of a group.
     pub fn group(group: Arc<Group>) -> Self {
         let timeouts = group.settings.timeouts;
+        let upgrades = Arc::clone(&group.settings.upgrades);
         Self {
             group,
             hash: None,
@@ -245,6 +248,7 @@ impl Target {
             retry: None,
             mcp: false,
             timeouts,
+            upgrades,
         }
     }
 

@@ -38,5 +38,7 @@ pub mod tls;
 mod trailers;
 mod transaction;
 mod translate;
+mod tunnel;
+mod upgrade;
 mod upload;
 mod upstream;

@@ -226,6 +226,31 @@ pub struct GroupMetrics {
     pub tools_dropped: Counter,
     /// Requests in flight now.
     pub active: Gauge,
+    /// Connections switched to another protocol.
+    pub tunnels: TunnelMetrics,
+}
+
+/// Connections switched to another protocol, by how they ended.
+#[derive(Debug, Default)]
+pub struct TunnelMetrics {
+    /// Open now.
+    pub active: Gauge,
+    /// The client broke its connection, or a limit closed that.
+    pub client: Counter,
+    /// Both ends ended in order.
+    pub complete: Counter,
+    /// The peer, or the server, left and there was no more time.
+    pub drained: Counter,
+    /// Nothing moved for too long.
+    pub idle: Counter,
+    /// The peer was declared lost, or taken out.
+    pub lost: Counter,
+    /// The peer broke its connection.
+    pub peer: Counter,
+    /// Bytes from clients to peers.
+    pub sent: Counter,
+    /// Bytes from peers to clients.
+    pub received: Counter,
 }
 
 /// MCP sessions that lost their peer.

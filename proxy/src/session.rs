@@ -186,8 +186,10 @@ pub struct Report {
     pub attempts: Vec<AttemptReport>,
     /// The status that went downstream.
     pub status: Option<http::StatusCode>,
-    /// Bytes of the response body that went downstream.
+    /// Bytes of the response body, or of the tunnel, that went downstream.
     pub response_bytes: u64,
+    /// Bytes that went upstream through the tunnel, if there was one.
+    pub tunnelled: Option<u64>,
     /// When the response ended.
     pub ended: Time,
     /// How the response ended.
@@ -218,4 +220,10 @@ pub enum End {
     Complete,
     /// The peer cut it.
     Cut,
+    /// A tunnel was closed, because the peer or the server left.
+    Drained,
+    /// A tunnel was closed, because nothing moved for too long.
+    Idle,
+    /// A tunnel was closed, because its peer was declared lost or taken out.
+    Lost,
 }

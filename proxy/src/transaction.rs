@@ -4,6 +4,7 @@ use crate::group::Group;
 use crate::hooks::Hooks;
 use crate::metrics::{Counter, ProxyMetrics};
 use crate::session::{End, Session};
+use crate::upgrade::Offer;
 use http::StatusCode;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,12 +16,15 @@ pub(crate) struct Transaction<H: Hooks> {
     pub(crate) ctx: H::Ctx,
     pub(crate) hooks: Arc<H>,
     pub(crate) group: Option<Arc<Group>>,
+    /// What the client may switch to; none once an answer has gone downstream.
+    pub(crate) offer: Option<Offer>,
     pub(crate) metrics: Arc<ProxyMetrics>,
 }
 
 impl<H: Hooks> Transaction<H> {
     /// The head of the final response is about to go downstream.
     pub(crate) fn commit(&mut self, status: StatusCode) {
+        self.offer = None;
         self.session.report.status = Some(status);
         self.session.report.committed = true;
     }
@@ -57,7 +61,8 @@ impl<H: Hooks> Drop for Transaction<H> {
             metrics.responses.get(class).map(Counter::increment);
             match report.end {
                 End::Cancelled => metrics.cancelled.increment(),
-                End::Complete => {}
+                // What became of a tunnel is counted where it ends.
+                End::Complete | End::Drained | End::Idle | End::Lost => {}
                 End::Cut => metrics.failures.cut.increment(),
             }
         }

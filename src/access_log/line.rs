@@ -36,7 +36,7 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
     let nanos = u64::try_from(record.took.as_nanos()).unwrap_or(u64::MAX);
     let text = |header: &http::HeaderValue| header.to_str().ok().map(str::to_owned);
     let mcp = record.mcp.as_ref();
-    let all: [(&str, &str, Option<Value>); 17] = [
+    let all: [(&str, &str, Option<Value>); 18] = [
         (
             "client.ip",
             "client",
@@ -62,6 +62,11 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
             "http.response.body.bytes",
             "bytes",
             Some(record.bytes.into()),
+        ),
+        (
+            "http.request.body.bytes",
+            "bytes_up",
+            record.tunnelled.map(Into::into),
         ),
         ("event.duration", "duration_ns", Some(nanos.into())),
         ("event.outcome", "outcome", Some(outcome(record).into())),
@@ -117,8 +122,9 @@ fn version(version: http::Version) -> Option<&'static str> {
 /// As the Elastic Common Schema has it: whether the service did its part.
 fn outcome(record: &Record) -> &'static str {
     match (record.end, record.status) {
-        (End::Cancelled, _) => "unknown",
-        (End::Cut, _) | (_, None | Some(500..)) => "failure",
+        // Of a tunnel nobody here knows whether it had done its part when it was closed.
+        (End::Cancelled | End::Drained | End::Idle, _) => "unknown",
+        (End::Cut | End::Lost, _) | (_, None | Some(500..)) => "failure",
         (End::Complete, Some(_)) => "success",
     }
 }
@@ -128,6 +134,9 @@ fn end(end: End) -> &'static str {
         End::Cancelled => "cancelled",
         End::Complete => "complete",
         End::Cut => "cut",
+        End::Drained => "drained",
+        End::Idle => "idle",
+        End::Lost => "lost",
     }
 }
 

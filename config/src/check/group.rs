@@ -7,9 +7,10 @@ use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
 use proxy::settings::{
     GroupSettings, HostPolicy, HttpVersion, PeerLoss, Protocol, RegionSettings, Timeouts,
+    TunnelLoss,
 };
 
-use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls};
+use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls, upgrades};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
@@ -105,6 +106,15 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
         headers: headers::headers(file.headers, at, found),
         credential: credentials::credentials(file.credentials, at, found),
         max_body: file.max_body.and_then(max_body),
+        upgrades: match file.upgrades {
+            Some(names) => upgrades::upgrades(&names, at, found),
+            None => default.upgrades,
+        },
+        tunnel_loss: match file.tunnels.unwrap_or_default().on_peer_loss {
+            Some(file::TunnelLost::Close) => TunnelLoss::Close,
+            Some(file::TunnelLost::Keep) => TunnelLoss::Keep,
+            None => default.tunnel_loss,
+        },
         pool_idle: default.pool_idle,
         pool_size: default.pool_size,
         ..default
@@ -213,6 +223,7 @@ pub(super) fn timeouts(
         first_byte_for_tools: timeouts.first_byte.is_some() || default.first_byte_for_tools,
         idle: bound("idle", timeouts.idle, default.idle),
         total: bound("total", timeouts.total, default.total),
+        tunnel_idle: bound("tunnel_idle", timeouts.tunnel_idle, default.tunnel_idle),
     }
 }
 

@@ -18,6 +18,7 @@ mod route;
 mod routes;
 mod session;
 mod tls;
+mod upgrades;
 
 pub(crate) use dialect::dialect;
 

@@ -8,7 +8,7 @@ use proxy::settings::{
     FixedResponse, GroupSettings, Part, Redirect, RouteAnswer, RouteMatch, RouteSettings, Template,
 };
 
-use super::{group, headers, matches, retry};
+use super::{group, headers, matches, retry, upgrades};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
@@ -37,6 +37,9 @@ pub(super) fn to_group(
             .max_body
             .map(group::max_body)
             .map(|most| most.unwrap_or(u64::MAX)),
+        upgrades: route
+            .upgrades
+            .map(|names| upgrades::upgrades(&names, at, found)),
         ..RouteSettings::new(matches, RouteAnswer::Group(position))
     }
 }
@@ -55,6 +58,7 @@ pub(super) fn answered(
         ("rewrite", route.rewrite.is_some()),
         ("strip_prefix", route.strip_prefix.is_some()),
         ("timeouts", route.timeouts.is_some()),
+        ("upgrades", route.upgrades.is_some()),
     ] {
         if given {
             let message = format!("`{key}` is for routes that lead to a group");

@@ -57,6 +57,11 @@ pub(crate) struct Group {
     pub(crate) credentials: Option<Credentials>,
     /// The longest request body, or `none`; a longer one gets 413. Default: `none`.
     pub(crate) max_body: Option<MaxBody>,
+    /// The protocols that clients may switch their connection to (`Upgrade`), as in
+    /// `[websocket]`; `[]` for none. Default: `[websocket]`.
+    pub(crate) upgrades: Option<Vec<String>>,
+    /// Connections that were switched to another protocol.
+    pub(crate) tunnels: Option<Tunnels>,
     /// Idle connections to peers.
     pub(crate) pool: Option<Pool>,
     /// Requests in flight per peer above which it takes no more; 0 for no cap. Default: 0.
@@ -192,10 +197,13 @@ pub(crate) struct Timeouts {
     /// From the end of the request to the head of the response. Applies to MCP `tools/call` only
     /// when it is set here. Default: `60s`.
     pub(crate) first_byte: Option<Bound>,
-    /// Between two bytes of a response; event streams are exempt. Default: `5m`.
+    /// Between two bytes of a response; event streams and tunnels are exempt. Default: `5m`.
     pub(crate) idle: Option<Bound>,
-    /// From the request to the end of the response; event streams are exempt. Default: `5m`.
+    /// From the request to the end of the response; event streams and tunnels are exempt. Default:
+    /// `5m`.
     pub(crate) total: Option<Bound>,
+    /// Silence of a tunnel, both ways. Default: `1h`.
+    pub(crate) tunnel_idle: Option<Bound>,
 }
 
 /// A size, or `none` for no bound.
@@ -214,6 +222,23 @@ pub(crate) struct Sse {
     /// A comment is sent on a stream that was quiet this long, since some clients cut at 300 s;
     /// `none` for no comments. Default: `25s`.
     pub(crate) keepalive: Option<Bound>,
+}
+
+/// Connections that were switched to another protocol, such as WebSocket.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tunnels {
+    /// What becomes of one whose peer turns unhealthy, or is taken out by a reload: `keep` (it goes
+    /// on as long as the peer serves it, after a reload at most for `limits.drain_streams`) or
+    /// `close` (at once, so that its client comes back to another peer). Default: `keep`.
+    pub(crate) on_peer_loss: Option<TunnelLost>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TunnelLost {
+    Close,
+    Keep,
 }
 
 /// Idle connections to peers.

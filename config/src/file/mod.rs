@@ -22,7 +22,7 @@ pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
 pub(crate) use dns::{Dns, DnsResolver};
 pub(crate) use group::{
     Failback, FailbackMode, Group, Hash, HttpVersion, Lost, MaxBody, Peer, Protocol, Strategy,
-    Timeouts,
+    Timeouts, TunnelLost,
 };
 pub(crate) use headers::{Fields, Headers};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};

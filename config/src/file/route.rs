@@ -37,6 +37,9 @@ pub(crate) struct Route {
     pub(crate) retry: Option<RouteRetry>,
     /// The longest request body, or `none`; a longer one gets 413. Default: as the group has it.
     pub(crate) max_body: Option<MaxBody>,
+    /// The protocols that clients may switch their connection to, as in `[websocket]`; `[]` for
+    /// none. Default: as the group has it.
+    pub(crate) upgrades: Option<Vec<String>>,
 }
 
 /// The answer that names another address.

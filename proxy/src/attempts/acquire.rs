@@ -4,6 +4,7 @@ use super::attempt::{Bounds, Failed};
 use crate::error::{AttemptError, Phase};
 use crate::hooks::{Hooks, Target};
 use crate::network::Network;
+use crate::settings::HttpVersion;
 use crate::thread::Thread;
 use crate::upstream::{ConnectError, Connection, Shared, open, speaks_http2};
 use http::uri::Scheme;
@@ -20,13 +21,20 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
     bounds: Bounds,
 ) -> Result<Connection<N::Stream>, Failed> {
     let peer = target.group.peer(index);
+    let version = match peer.http_version {
+        // Few servers make tunnels of HTTP/2 streams, and who does not says so too late: where
+        // there is a choice a tunnel gets a connection of its own, as browsers have it.
+        HttpVersion::Auto if bounds.tunnel => HttpVersion::Http1,
+        version => version,
+    };
+    let shares = version != HttpVersion::Http1;
     // What is shared is never stale: it knows of itself whether it takes requests.
     let lease = || {
         let exchange = thread.pools.shared.lease(peer.number)?;
         peer.metrics.reused.increment();
         Some(Connection::H2(exchange))
     };
-    if let Some(connection) = lease() {
+    if shares && let Some(connection) = lease() {
         return Ok(connection);
     }
     if !bounds.fresh
@@ -43,8 +51,9 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
     if let Some(total) = bounds.total {
         limit = limit.min(total.since(began));
     }
-    let Some(turn) = thread.pools.turn(peer) else {
-        return dial(thread, target, index, limit).await;
+    let turn = thread.pools.turn(peer).filter(|_| shares);
+    let Some(turn) = turn else {
+        return dial(thread, target, index, (version, limit)).await;
     };
     let Ok(_turn) = tokio::time::timeout(limit, turn.lock()).await else {
         return Err(failed(index, Cause::ConnectTimeout, None));
@@ -53,7 +62,7 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
         return Ok(connection);
     }
     let left = limit.saturating_sub(thread.clock.now().since(began));
-    dial(thread, target, index, left).await
+    dial(thread, target, index, (version, left)).await
 }
 
 /// Makes a connection, and shares it if others can use it at the same time.
@@ -61,10 +70,10 @@ async fn dial<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
     target: &Target,
     index: PeerIndex,
-    limit: Duration,
+    (version, limit): (HttpVersion, Duration),
 ) -> Result<Connection<N::Stream>, Failed> {
     let peer = target.group.peer(index);
-    let stream = match open(&thread.network, peer, limit).await {
+    let stream = match open(&thread.network, peer, version, limit).await {
         Ok(stream) => stream,
         Err(ConnectError::Exhausted(error)) => return Err(Failed::Exhausted(error)),
         Err(ConnectError::Refused(error)) => {
@@ -78,8 +87,10 @@ async fn dial<N: Network, H: Hooks>(
     };
     peer.tls_succeeded();
     peer.metrics.connections.increment();
-    let http2 = speaks_http2(peer, &stream);
-    thread.pools.shared.learn(peer.number, http2);
+    let http2 = speaks_http2(version, &stream);
+    if version == peer.http_version {
+        thread.pools.shared.learn(peer.number, http2);
+    }
     if !http2 {
         return Ok(Connection::http1(stream));
     }

@@ -30,7 +30,8 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         let status = answer.head.status.as_u16();
         let retry_after = retry_after(&answer.head);
         let identity = &self.thread.shared.identity;
-        if forward_response(&mut answer.head, identity).is_err() {
+        let offer = self.transaction.offer.as_ref();
+        if forward_response(&mut answer.head, identity, offer).is_err() {
             let failure = Failure {
                 cause: Cause::Malformed,
                 sent: Sent::Full,
@@ -181,6 +182,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                 prefix,
                 transform,
                 bounds,
+                tunnel_idle: self.target.timeouts.tunnel_idle,
             };
             return Turn::Commit(Box::new(committed));
         }

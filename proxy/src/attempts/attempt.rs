@@ -50,6 +50,8 @@ pub(crate) struct Bounds {
     pub(crate) movable: bool,
     /// Only a new connection will do.
     pub(crate) fresh: bool,
+    /// The connection is to become a tunnel, so it can only be one of its own.
+    pub(crate) tunnel: bool,
 }
 
 /// Sends the request and waits for the head of its response.

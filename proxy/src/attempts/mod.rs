@@ -24,6 +24,7 @@ use crate::thread::Thread;
 use crate::transaction::Transaction;
 use crate::upstream::UpstreamHead;
 use bytes::Bytes;
+use http::{HeaderValue, header};
 use lb::{
     Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
 };
@@ -54,6 +55,8 @@ pub(crate) struct Committed<N: Network> {
     pub(crate) prefix: Bytes,
     pub(crate) transform: Option<Box<dyn Transform>>,
     pub(crate) bounds: PaceBounds,
+    /// How long it may be silent, if it is a tunnel.
+    pub(crate) tunnel_idle: Option<Duration>,
 }
 
 /// Why there is no answer of a peer to relay.
@@ -214,6 +217,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             per_try: policy.per_try.filter(|_| !last),
             movable: movable && !last,
             fresh: self.history.made > 1,
+            tunnel: self.transaction.offer.is_some(),
         }
     }
 
@@ -230,6 +234,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             session,
             ctx,
             hooks,
+            offer,
             ..
         } = &mut *self.transaction;
         let session = &*session;
@@ -244,6 +249,11 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         };
         hooks.connected_to_upstream(&attempt, ctx);
         hooks.upstream_request(&attempt, &mut head, ctx);
+        if let Some(offer) = offer {
+            // Anew on each hop (RFC 9110 §7.6.1).
+            head.set(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            head.set(header::UPGRADE, offer.value().clone());
+        }
         send(
             thread,
             target,

@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection of a client.
 
-use super::activity::Activity;
+use super::activity::{Activity, Verdict};
 use super::connection::{Connection, until_told};
 use super::registry::Origin;
 use super::respond::{poll_body, respond};
@@ -15,8 +15,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::cell::Cell;
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -34,12 +35,19 @@ pub(super) async fn serve<N: Network, H: Hooks>(
         registered,
     } = connection;
     let limits = thread.shared.limits();
+    let switched = Cell::new(None);
     let service = service_fn(|request: Request<Incoming>| {
         let number = activity.begin();
         let end = End(Arc::clone(&activity));
-        let (thread, info) = (&thread, &info);
+        let (thread, info, switched) = (&thread, &info, &switched);
         async move {
             let mut response = respond(thread, info, upload, request).await;
+            if let Some(tunnel) = response.body_mut().take_tunnel() {
+                // Its end is that of the connection, which serves no other request.
+                end.0.streams();
+                switched.set(Some((tunnel, end)));
+                return Ok(response.map(|body| Served { body, _end: None }));
+            }
             let rules = thread.shared.rules.load();
             let most = rules.limits.requests_per_connection;
             let last = most > 0 && number >= most;
@@ -56,6 +64,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(
             if response.body().is_event_stream() {
                 end.0.streams();
             }
+            let end = Some(end);
             Ok::<_, Infallible>(response.map(|body| Served { body, _end: end }))
         }
     });
@@ -69,13 +78,27 @@ pub(super) async fn serve<N: Network, H: Hooks>(
     if limits.headers != HYPER_HEADERS {
         builder.max_headers(limits.headers);
     }
-    let serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut serving = builder.serve_connection(TokioIo::new(stream), service);
     let drain = |serving: Pin<&mut http1::Connection<_, _>>| serving.graceful_shutdown();
-    if let Err(error) = until_told(&activity, &registered, serving, drain).await
-        && (error.is_parse() || error.is_parse_too_large())
-    {
-        thread.shared.metrics.limits.parse.increment();
-        tracing::debug!(client = %client.address, %error, "request_refused");
+    match until_told(&activity, &registered, Pin::new(&mut serving), drain).await {
+        Err(error) if error.is_parse() || error.is_parse_too_large() => {
+            thread.shared.metrics.limits.parse.increment();
+            tracing::debug!(client = %client.address, %error, "request_refused");
+        }
+        Err(_) => {}
+        Ok(()) => {
+            let Some((tunnel, _end)) = switched.take() else {
+                return;
+            };
+            let parts = serving.into_parts();
+            let told = |cx: &Context<'_>| {
+                // A drain gives it the time of streams, which the tunnel itself looks after.
+                let verdict = registered.poll_verdict(Verdict::Drain, cx.waker());
+                verdict.map(|_| ())
+            };
+            // In a box: every connection would be as large as the few that are tunnels.
+            Box::pin(tunnel.run(parts.io.into_inner(), parts.read_buf, told)).await;
+        }
     }
 }
 
@@ -91,7 +114,7 @@ impl Drop for End {
 /// A response body, and the note that it has ended.
 struct Served<N: Network, H: Hooks> {
     body: Body<N, H>,
-    _end: End,
+    _end: Option<End>,
 }
 
 impl<N: Network, H: Hooks> HttpBody for Served<N, H> {

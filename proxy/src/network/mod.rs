@@ -20,7 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A way to listen, connect and resolve.
 pub trait Network: Clone + Send + Sync + 'static {
-    /// A connection. `Send`, because upgraded connections may leave their thread.
+    /// A connection. `Send`, because hyper hands the streams of HTTP/2 out as such when they become
+    /// tunnels.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// A connection between two threads, registered with neither's reactor.
     type Parcel: Send + 'static;

@@ -1,6 +1,6 @@
 //! One pool of peers and its policy.
 
-use super::{Credential, HeaderEdits};
+use super::{Credential, HeaderEdits, TunnelLoss, UpgradeProtocol};
 use crate::tls::Connector;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,6 +45,10 @@ pub struct GroupSettings {
     pub credential: Option<Credential>,
     /// The longest request body, in bytes; none: no bound.
     pub max_body: Option<u64>,
+    /// The protocols that clients may switch to; empty: none.
+    pub upgrades: Arc<[UpgradeProtocol]>,
+    /// What becomes of a tunnel whose peer is lost.
+    pub tunnel_loss: TunnelLoss,
     /// How long an idle connection to a peer is kept; below the peers' own keep-alive.
     pub pool_idle: Duration,
     /// Connections kept per peer and thread for further requests: idle ones of HTTP/1.1, and
@@ -73,6 +77,8 @@ impl GroupSettings {
             headers: HeaderEdits::default(),
             credential: None,
             max_body: None,
+            upgrades: Arc::new([UpgradeProtocol::websocket()]),
+            tunnel_loss: TunnelLoss::default(),
             pool_idle: Duration::from_secs(55),
             pool_size: 256,
         }
@@ -308,10 +314,12 @@ pub struct Timeouts {
     pub first_byte: Option<Duration>,
     /// The operator set `first_byte`, so it applies to `tools/call` too.
     pub first_byte_for_tools: bool,
-    /// Between two bytes of a response body; event streams are exempt.
+    /// Between two bytes of a response body; event streams and tunnels are exempt.
     pub idle: Option<Duration>,
-    /// From the request head to the end of the response; event streams are exempt.
+    /// From the request head to the end of the response; event streams and tunnels are exempt.
     pub total: Option<Duration>,
+    /// Silence of a tunnel, both ways.
+    pub tunnel_idle: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -322,6 +330,10 @@ impl Default for Timeouts {
             first_byte_for_tools: false,
             idle: Some(Duration::from_secs(300)),
             total: Some(Duration::from_secs(300)),
+            // WebSocket servers and libraries ping within a minute, so an hour of silence is a
+            // client that vanished without a word; and a protocol that is quiet by nature keeps
+            // its tunnel as long as it says something once an hour.
+            tunnel_idle: Some(Duration::from_secs(3600)),
         }
     }
 }

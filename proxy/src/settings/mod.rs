@@ -13,6 +13,7 @@ mod route;
 mod session;
 mod template;
 mod tls;
+mod tunnel;
 
 pub use cidr::Cidr;
 pub use credential::Credential;
@@ -28,6 +29,7 @@ pub use route::{FixedResponse, Redirect, RouteAnswer, RouteMatch, RouteSettings}
 pub use session::{SealKey, SessionBinding, SessionSettings};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{ClientAuth, GroupTls, ListenerTls, TlsVersion};
+pub use tunnel::{NoUpgrade, TunnelLoss, UpgradeProtocol};
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Which request goes to which group, and what is different on the way.
 
-use super::{HeaderEdits, HostPolicy, Template, Timeouts};
+use super::{HeaderEdits, HostPolicy, Template, Timeouts, UpgradeProtocol};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct RouteSettings {
     pub retry: Option<Arc<lb::RetryPolicy>>,
     /// The longest request body, instead of the group's.
     pub max_body: Option<u64>,
+    /// The protocols that clients may switch to, instead of the group's.
+    pub upgrades: Option<Arc<[UpgradeProtocol]>>,
 }
 
 /// Who answers what a route matches.
@@ -90,6 +92,7 @@ impl RouteSettings {
             timeouts: None,
             retry: None,
             max_body: None,
+            upgrades: None,
         }
     }
 }

@@ -22,10 +22,11 @@ pub(crate) enum ConnectError {
     Tls(HandshakeError),
 }
 
-/// Connects to a peer, with TLS where its URL says so, within one deadline.
+/// Connects to a peer to speak such HTTP, with TLS where its URL says so, within one deadline.
 pub(crate) async fn open<N: Network>(
     network: &N,
     peer: &Peer,
+    version: HttpVersion,
     timeout: Duration,
 ) -> Result<Wire<N::Stream>, ConnectError> {
     let Some(dialer) = &peer.tls else {
@@ -34,7 +35,7 @@ pub(crate) async fn open<N: Network>(
     };
     let opening = async {
         let stream = connect(network, peer, timeout).await?;
-        let offered = match peer.http_version {
+        let offered = match version {
             HttpVersion::Auto => &[Alpn::H2, Alpn::Http1][..],
             HttpVersion::Http1 => &[Alpn::Http1],
             HttpVersion::Http2 => &[Alpn::H2],
@@ -49,10 +50,10 @@ pub(crate) async fn open<N: Network>(
 
 /// Which HTTP is spoken on a new connection: what the handshake settled on, else what is known
 /// beforehand (RFC 9113 §3.3).
-pub(crate) fn speaks_http2<S>(peer: &Peer, stream: &Wire<S>) -> bool {
+pub(crate) fn speaks_http2<S>(version: HttpVersion, stream: &Wire<S>) -> bool {
     match stream.negotiated() {
         Some(alpn) => alpn == Alpn::H2,
-        None => peer.http_version == HttpVersion::Http2,
+        None => version == HttpVersion::Http2,
     }
 }
 

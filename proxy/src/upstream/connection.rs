@@ -163,6 +163,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         }
     }
 
+    /// The stream, and what was read beyond the head: for a tunnel, after a switch of protocols.
+    pub(crate) fn into_io(self) -> Option<(Wire<S>, Bytes)> {
+        match self {
+            Self::H1(connection) => connection.into_io(),
+            Self::H2(_) => None,
+        }
+    }
+
     /// Whether another request may follow, now that the response was read to its end.
     pub(crate) fn is_idle(&mut self) -> bool {
         match self {

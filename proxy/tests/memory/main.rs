@@ -55,3 +55,5 @@ mod support;
 mod tls;
 #[cfg(test)]
 mod troubles;
+#[cfg(test)]
+mod tunnel;

@@ -18,6 +18,7 @@ pub(super) fn encode(
 ) -> fmt::Result {
     requests(encoder, groups)?;
     failures(encoder, groups)?;
+    tunnels(encoder, groups)?;
     peers(encoder, groups, views)?;
     tiers(encoder, groups, views, now)
 }
@@ -122,6 +123,49 @@ fn failures(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::
     )?;
     migrations(encoder, groups)?;
     mcp(encoder, groups)
+}
+
+/// Connections that were switched to another protocol.
+fn tunnels(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
+    gauges(
+        encoder,
+        (
+            "backstay_tunnels_active",
+            "Connections switched to another protocol, such as WebSocket, open now",
+        ),
+        groups.iter().map(|group| {
+            let active = group.metrics.tunnels.active.get();
+            (label(group), number(active))
+        }),
+    )?;
+    counters(
+        encoder,
+        ("backstay_tunnels", "Tunnels that ended, by how"),
+        groups.iter().flat_map(|group| {
+            let tunnels = &group.metrics.tunnels;
+            let ends = [
+                ("client", &tunnels.client),
+                ("complete", &tunnels.complete),
+                ("drained", &tunnels.drained),
+                ("idle", &tunnels.idle),
+                ("lost", &tunnels.lost),
+                ("peer", &tunnels.peer),
+            ];
+            ends.map(|(end, count)| (labels(group, "end", end), count.get()))
+        }),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_tunnel_bytes",
+            "Bytes that went through tunnels, up to peers and down to clients",
+        ),
+        groups.iter().flat_map(|group| {
+            let tunnels = &group.metrics.tunnels;
+            let ways = [("down", &tunnels.received), ("up", &tunnels.sent)];
+            ways.map(|(way, count)| (labels(group, "direction", way), count.get()))
+        }),
+    )
 }
 
 /// MCP sessions that lost their peer.

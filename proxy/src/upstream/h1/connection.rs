@@ -192,7 +192,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     }
 
     /// The stream, and what was read beyond the head: for a tunnel, after a switch of protocols.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tunnels will begin here"))]
     pub(crate) fn into_io(self) -> Option<(S, Bytes)> {
         let core = Rc::into_inner(self.core)?.into_inner();
         Some((core.stream, core.input.buffer.freeze()))

@@ -40,6 +40,7 @@ pub(super) fn plan(seed: u64, rng: &mut Rng) -> Plan {
         first_byte_for_tools: false,
         idle: Some(rng.millis(800, 2000)),
         total: Some(rng.millis(6000, 12_000)),
+        ..Timeouts::default()
     };
     group.pool_idle = rng.millis(500, 20_000);
     plan.limits.replay_body = rng.of(&[4, 8, 16]) * 1024;

@@ -64,6 +64,7 @@ pub(crate) struct Logged {
     pub(crate) attempts: Vec<AttemptReport>,
     pub(crate) status: Option<u16>,
     pub(crate) response_bytes: u64,
+    pub(crate) tunnelled: Option<u64>,
     pub(crate) end: End,
 }
 
@@ -265,6 +266,7 @@ impl Hooks for Spy {
             attempts: report.attempts.clone(),
             status: report.status.map(|status| status.as_u16()),
             response_bytes: report.response_bytes,
+            tunnelled: report.tunnelled,
             end: report.end,
         };
         self.notes().logged.push(logged);

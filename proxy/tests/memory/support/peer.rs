@@ -148,6 +148,16 @@ impl Exchange<'_> {
                 },
                 Step::Echo => self.echo().await?,
                 Step::Wait(wait) => tokio::time::sleep(wait).await,
+                Step::Nothing(wait) => self.nothing(wait).await,
+                Step::Switch => self.write(SWITCH).await?,
+                Step::Mirror => self.mirror().await?,
+                Step::Gather => self.gather().await?,
+                Step::Both(bytes) => {
+                    let (sent, came) = self.wire.both(&bytes).await;
+                    sent?;
+                    self.peer.ledger.entry(self.entry).body = came;
+                }
+                Step::Finish => self.wire.finish().await,
                 Step::Close => return Ok(Next::Close),
                 Step::Hang => self.hang().await,
                 Step::Reset => return Ok(self.reset()),
@@ -180,6 +190,35 @@ impl Exchange<'_> {
         entry.head = Some(head);
         entry.complete = matches!(framing, Framing::None | Framing::Length(0));
         Ok(())
+    }
+
+    async fn nothing(&mut self, wait: std::time::Duration) {
+        assert_eq!(self.wire.pending(), b"", "too early");
+        let came = tokio::time::timeout(wait, self.wire.first_byte()).await;
+        assert!(came.is_err(), "too early: {:?}", self.wire.pending());
+    }
+
+    async fn mirror(&mut self) -> Result<(), Broken> {
+        loop {
+            match self.wire.some(usize::MAX).await {
+                Ok(bytes) => self.write(&bytes).await?,
+                Err(Broken::Ended) => return Ok(()),
+                Err(broken) => return Err(broken),
+            }
+        }
+    }
+
+    async fn gather(&mut self) -> Result<(), Broken> {
+        loop {
+            match self.wire.some(usize::MAX).await {
+                Ok(bytes) => {
+                    let mut entry = self.peer.ledger.entry(self.entry);
+                    entry.body.extend_from_slice(&bytes);
+                }
+                Err(Broken::Ended) => return Ok(()),
+                Err(broken) => return Err(broken),
+            }
+        }
     }
 
     async fn framing(&mut self) -> Result<Framing, Broken> {
@@ -286,3 +325,6 @@ impl Exchange<'_> {
         Ok(())
     }
 }
+
+const SWITCH: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";

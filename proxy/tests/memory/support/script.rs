@@ -25,6 +25,18 @@ pub(crate) enum Step {
     /// Answers 200 in chunks, each as its bytes come in.
     Echo,
     Wait(Duration),
+    /// Waits so long, in which nothing may come.
+    Nothing(Duration),
+    /// Switches to `websocket`.
+    Switch,
+    /// Sends back what comes, until nothing more does.
+    Mirror,
+    /// Notes what comes as the body, until nothing more does.
+    Gather,
+    /// Writes nothing more, but reads on.
+    Finish,
+    /// Notes what comes as the body, and writes these bytes meanwhile.
+    Both(Vec<u8>),
     /// Closes in order.
     Close,
     /// Reads on and answers nothing, until the other end has gone.
@@ -149,5 +161,13 @@ impl Script {
     /// Reads the whole request, then does as told.
     pub(crate) fn then(step: Step) -> Self {
         Self(vec![Step::Body, step])
+    }
+
+    /// Switches to `websocket`, then does as told.
+    pub(crate) fn switch(steps: &[Step]) -> Self {
+        let mut all = vec![Step::Head, Step::Switch];
+        all.extend_from_slice(steps);
+        all.push(Step::Close);
+        Self(all)
     }
 }

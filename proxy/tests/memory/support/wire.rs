@@ -100,6 +100,25 @@ impl Wire {
         self.stream.flush().await
     }
 
+    /// Writes nothing more.
+    pub(crate) async fn finish(&mut self) {
+        drop(self.stream.shutdown().await);
+    }
+
+    /// Writes these bytes and then nothing more, and reads all that comes meanwhile.
+    pub(crate) async fn both(&mut self, bytes: &[u8]) -> (Result<(), Broken>, Vec<u8>) {
+        let mut came = self.pending().to_vec();
+        self.used = self.buffer.len();
+        let (mut reading, mut writing) = tokio::io::split(&mut self.stream);
+        let sending = async {
+            writing.write_all(bytes).await?;
+            writing.shutdown().await
+        };
+        let (sent, read) = tokio::join!(sending, reading.read_to_end(&mut came));
+        let done = sent.and_then(|()| read.map(drop));
+        (done.map_err(|_| Broken::Reset), came)
+    }
+
     /// What was read and not used.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.buffer[self.used..]

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or SOURCE.parent.parent.parent / "target").resolve() / "e2e"
 
 
-# Two lines of the MCP SDK, and servers and clients of HTTP/2 and gRPC.
+# Two lines of the MCP SDK, and servers and clients of HTTP/2, gRPC and WebSocket.
 LINES = ("v1", "v2", "wire")
 # Programs of the system, by Debian's package.
 PROGRAMS = {"curl": "curl", "openssl": "openssl", "h2load": "nghttp2-client", "nghttpd": "nghttp2-server"}
