@@ -25,6 +25,10 @@ impl<N: Network, H: Hooks> Body<N, H> {
         matches!(self, Self::Relay(relay) if relay.is_event_stream())
     }
 
+    pub(crate) fn is_tunnel(&self) -> bool {
+        matches!(self, Self::Tunnel(_))
+    }
+
     /// The tunnel that follows the head, if one does.
     pub(crate) fn take_tunnel(&mut self) -> Option<Box<Tunnel<N, H>>> {
         match std::mem::replace(self, Self::Full(Bytes::new())) {

@@ -142,7 +142,9 @@ async fn ask<N: Network, H: Hooks>(
             retry_after: None,
         },
         Err(Failed::Peer(error)) => Outcome::Failed(error.failure),
-        Err(Failed::Client | Failed::Exhausted(_) | Failed::Total(_)) => Outcome::Local,
+        Err(Failed::Client | Failed::Exhausted(_) | Failed::NoTunnel | Failed::Total(_)) => {
+            Outcome::Local
+        }
     };
     let class = lb::classify(&outcome);
     pick.settle(class.verdict, thread.clock.now(), thread.clock.entropy());
@@ -153,6 +155,7 @@ async fn ask<N: Network, H: Hooks>(
         Failed::Peer(error) => ProxyError::Attempt(error),
         Failed::Exhausted(error) => ProxyError::Exhausted(error.into()),
         Failed::Client => ProxyError::Hook("the request has no body to send"),
+        Failed::NoTunnel => ProxyError::Hook("the peer makes no tunnels"),
         Failed::Total(_) => ProxyError::Total(lb::Delivery::Unknown),
     })?;
     Ok(Exchanged {

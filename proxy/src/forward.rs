@@ -59,12 +59,19 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
     };
     // Its drop takes this back, so it is counted once the transaction stands.
     thread.shared.metrics.requests_active.increment();
+    let connects = upgrade::connects(&transaction.session.request).is_some();
     let answered = answer(thread, &mut transaction, seen).await;
     let unread = !transaction.session.upload.is_ended();
     let mut response = match answered {
         Ok(committed) => relay(thread, transaction, committed),
         Err(reply) => own(transaction, reply),
     };
+    if connects && response.status().is_success() && !response.body().is_tunnel() {
+        // To a CONNECT any success says that there is a tunnel (RFC 9110 §9.3.6): who takes the
+        // page of a peer for one sends it what it likes (CVE-2024-23326).
+        let why = "the peer did not switch protocols";
+        return reply::plain(StatusCode::BAD_GATEWAY, "http_upgrade_failed", why).map(Body::Full);
+    }
     if unread && version != Version::HTTP_2 {
         // hyper closes a connection whose request it could not read to its end: a client that is
         // not told sends its next request into a reset (RFC 9112 §9.3, §9.6).
@@ -139,8 +146,10 @@ async fn answer<N: Network, H: Hooks>(
     } else {
         upgrade::Body::Some
     };
-    transaction.offer = Offer::of(&session.request, seen, body, &target.upgrades);
     let clock = &thread.clock;
+    let entropy = || clock.entropy();
+    let offer = Offer::of(&session.request, seen, body, &target.upgrades, entropy);
+    transaction.offer = offer.map_err(|_| not_served())?;
     forward_request(
         &mut session.request,
         seen,
@@ -158,6 +167,12 @@ async fn answer<N: Network, H: Hooks>(
         }
         Err(Ended::Reply(reply)) => Err(reply),
     }
+}
+
+/// The protocol of an extended CONNECT is not one that may pass (RFC 9220 §3 says how that is told).
+fn not_served() -> Reply {
+    let status = StatusCode::NOT_IMPLEMENTED;
+    reply::plain(status, "http_request_error", "this protocol is not served")
 }
 
 /// The client did not send its body: too much, too late, or not as HTTP has it.
@@ -208,11 +223,11 @@ fn relay<N: Network, H: Hooks>(
         bounds,
         tunnel_idle,
     } = committed;
-    transaction.commit(answer.head.status);
     if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
         // A transformation is one of bodies, and there is none.
         return switch(thread, transaction, answer, pick, tunnel_idle);
     }
+    transaction.commit(answer.head.status);
     if answer.connection.is_end_stream() && transform.is_none() {
         let head = finish(thread, &mut transaction, answer, &pick);
         transaction.session.report.response_bytes = prefix.len() as u64;
@@ -226,18 +241,25 @@ fn relay<N: Network, H: Hooks>(
 /// A peer has switched protocols: what follows its head is a tunnel.
 fn switch<N: Network, H: Hooks>(
     thread: &Rc<Thread<N, H>>,
-    transaction: Transaction<H>,
+    mut transaction: Transaction<H>,
     answer: Answer<N>,
     pick: Pick,
     idle: Option<Duration>,
 ) -> Response<Body<N, H>> {
-    let Answer { head, connection } = answer;
-    let Some(peer) = connection.into_io() else {
-        // Only a connection of HTTP/1.1 with nothing under way switches.
+    let Answer {
+        mut head,
+        connection,
+    } = answer;
+    let Some(peer) = connection.into_line() else {
+        // Something is under way on it, so nobody asked for this.
         let why = "the connection to the peer cannot be switched";
         let reply = reply::plain(StatusCode::BAD_GATEWAY, "proxy_internal_error", why);
         return own(transaction, reply);
     };
+    if let Some(offer) = &transaction.offer {
+        offer.answer(&mut head);
+    }
+    transaction.commit(head.status);
     let tunnel = Tunnel::new(thread, transaction, peer, pick, idle);
     Response::from_parts(head, Body::Tunnel(Box::new(tunnel)))
 }

@@ -119,6 +119,7 @@ pub(crate) fn inspect(parts: &Parts, limits: &Limits) -> Result<Seen, Refusal> {
 
 /// The method and the target.
 fn inspect_target(parts: &Parts, limits: &Limits) -> Result<(), Refusal> {
+    // An extended CONNECT (RFC 8441) has become a GET that wants to switch by now.
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Refusal {
             status: StatusCode::METHOD_NOT_ALLOWED,

@@ -42,3 +42,4 @@ mod tunnel;
 mod upgrade;
 mod upload;
 mod upstream;
+mod websocket;

@@ -39,6 +39,13 @@ pub(crate) fn too_large() -> Reply {
     )
 }
 
+/// The answer to a request to switch protocols that could not be passed on (RFC 9209 §2.3.26).
+pub(crate) fn no_tunnel() -> Reply {
+    let status = StatusCode::BAD_GATEWAY;
+    let why = "the peer speaks HTTP/2 and makes no tunnels of its streams";
+    plain(status, "http_upgrade_failed", why)
+}
+
 /// The answer to a request that no peer answered.
 pub fn failure(_session: &Session, error: &ProxyError) -> Reply {
     let Failed {

@@ -5,6 +5,7 @@
 
 use crate::guard::Refusal;
 use crate::settings::Limits;
+use crate::upgrade;
 use bytes::{BufMut as _, BytesMut};
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
@@ -29,6 +30,7 @@ pub(crate) fn translate_request(parts: &mut Parts, limits: &Limits) -> Result<()
         parts.headers.insert(HOST, host);
     }
     join_cookies(&mut parts.headers);
+    upgrade::translate(parts);
     Ok(())
 }
 

@@ -2,54 +2,94 @@
 
 use crate::guard::Seen;
 use crate::settings::UpgradeProtocol;
+use crate::upstream::UpstreamHead;
+use crate::websocket;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Version};
+use http::{Method, StatusCode, Version, response};
+use hyper::ext::Protocol;
 
-/// The protocols that a client offers to switch to and that may pass, as `Upgrade` lists them.
+/// What a client offers to switch to, as far as it may pass.
 #[derive(Clone, Debug)]
-pub(crate) struct Offer(HeaderValue);
+pub(crate) struct Offer {
+    /// The protocols, as `Upgrade` lists them.
+    protocols: HeaderValue,
+    form: Form,
+}
+
+/// How the client asks, which is how it is answered.
+#[derive(Clone, Debug)]
+enum Form {
+    /// By an extended CONNECT of HTTP/2 (RFC 8441); the answer is a 200. WebSocket peers of
+    /// HTTP/1.1 are given a key of ours.
+    Connect(HeaderValue),
+    /// By `Upgrade`; the answer is a 101.
+    Upgrade,
+}
+
+/// The client asks for a protocol by a CONNECT, which can be nothing else, and it may not pass.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NotServed;
+
+/// Puts an extended CONNECT into the words of HTTP/1.1 (RFC 8441 §5): a GET that wants to switch.
+pub(crate) fn translate(parts: &mut Parts) {
+    let Some(protocol) = connects(parts) else {
+        return;
+    };
+    if let Ok(protocol) = HeaderValue::from_str(protocol.as_str()) {
+        parts.method = Method::GET;
+        let upgrade = HeaderValue::from_static("upgrade");
+        parts.headers.insert(header::CONNECTION, upgrade);
+        parts.headers.insert(header::UPGRADE, protocol);
+    }
+}
+
+/// The protocol of an extended CONNECT, which also says that a request was one.
+pub(crate) fn connects(parts: &Parts) -> Option<&Protocol> {
+    parts.extensions.get()
+}
 
 impl Offer {
     /// What of a request's `Upgrade` is passed on; none: the field ends here, as RFC 9110 §7.8
     /// allows, and the request is one like any other. To be asked before hop-by-hop fields go.
+    ///
+    /// # Errors
+    /// It is no request like any other.
     pub(crate) fn of(
         parts: &Parts,
         seen: Seen,
         body: Body,
         allowed: &[UpgradeProtocol],
-    ) -> Option<Self> {
-        // An `Upgrade` that `Connection` does not list was meant for somebody else; and who names
-        // settings of HTTP/2 wants h2c, whatever else it offers: both are how requests are
-        // smuggled past a proxy.
-        if !seen.upgrade || parts.headers.contains_key(HTTP2_SETTINGS) {
-            return None;
+        entropy: impl Fn() -> u64,
+    ) -> Result<Option<Self>, NotServed> {
+        let connects = connects(parts).is_some();
+        let passed = passed(parts, seen, body, allowed);
+        let form = if connects {
+            Form::Connect(websocket::key(entropy(), entropy()))
+        } else {
+            Form::Upgrade
+        };
+        match passed {
+            Some(protocols) => Ok(Some(Self { protocols, form })),
+            None if connects => Err(NotServed),
+            None => Ok(None),
         }
-        // RFC 6455 §4.1: a GET of HTTP/1.1. A body would stand between the head and the tunnel.
-        if parts.method != Method::GET || parts.version != Version::HTTP_11 || body == Body::Some {
-            return None;
-        }
-        let offered = protocols(&parts.headers);
-        let passed: Vec<&[u8]> = offered
-            .filter(|offered| allowed.iter().any(|allowed| allowed.is(offered)))
-            .collect();
-        if passed.is_empty() {
-            return None;
-        }
-        HeaderValue::from_bytes(&passed.join(&b", "[..]))
-            .ok()
-            .map(Self)
     }
 
-    /// What goes to a peer in `Upgrade`.
-    pub(crate) fn value(&self) -> &HeaderValue {
-        &self.0
+    /// Adds the offer to the head for a peer of HTTP/1.1; it is made anew on each hop (RFC 9110
+    /// §7.6.1).
+    pub(crate) fn write(&self, head: &mut UpstreamHead<'_>) {
+        head.set(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        head.set(header::UPGRADE, self.protocols.clone());
+        if let Form::Connect(key) = &self.form {
+            head.set(websocket::KEY, key.clone());
+        }
     }
 
-    /// What a 101 switches to; none if that was not offered.
+    /// What a 101 switches to; none if that was not offered, or not understood.
     pub(crate) fn accepted(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let offered = |one: &[u8]| {
-            let mut all = self.0.as_bytes().split(|byte| *byte == b',');
+            let mut all = self.protocols.as_bytes().split(|byte| *byte == b',');
             all.any(|offered| offered.trim_ascii().eq_ignore_ascii_case(one))
         };
         let mut chosen = protocols(headers).peekable();
@@ -57,10 +97,58 @@ impl Offer {
         if !chosen.all(offered) {
             return None;
         }
+        if let Form::Connect(key) = &self.form {
+            // Ours to check, since it was ours to ask; a peer without one did not understand.
+            let expected = websocket::accept(key);
+            let socket = protocols(headers).any(|one| one.eq_ignore_ascii_case(b"websocket"));
+            if socket && headers.get(websocket::ACCEPT) != Some(&expected) {
+                return None;
+            }
+        }
         // The list is sound, and in one line in all but odd cases.
         let lines: Vec<&[u8]> = protocols(headers).collect();
         HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()
     }
+
+    /// Puts a 101 into the words the client asked in.
+    pub(crate) fn answer(&self, head: &mut response::Parts) {
+        if matches!(self.form, Form::Connect(_)) {
+            // RFC 8441 §5: the stream itself is the connection, and the key was ours.
+            head.status = StatusCode::OK;
+            for name in [header::CONNECTION, header::UPGRADE, websocket::ACCEPT] {
+                head.headers.remove(name);
+            }
+        }
+    }
+}
+
+/// The protocols that a request offers and that may pass.
+fn passed(
+    parts: &Parts,
+    seen: Seen,
+    body: Body,
+    allowed: &[UpgradeProtocol],
+) -> Option<HeaderValue> {
+    // An `Upgrade` that `Connection` does not list was meant for somebody else; and who names
+    // settings of HTTP/2 wants h2c, whatever else it offers: both are how requests are smuggled
+    // past a proxy.
+    if !seen.upgrade || parts.headers.contains_key(HTTP2_SETTINGS) {
+        return None;
+    }
+    // RFC 6455 §4.1: a GET of HTTP/1.1; in HTTP/2 there is no `Connection` but ours. A body would
+    // stand between the head and the tunnel.
+    let version = matches!(parts.version, Version::HTTP_11 | Version::HTTP_2);
+    if parts.method != Method::GET || !version || body == Body::Some {
+        return None;
+    }
+    let offered = protocols(&parts.headers);
+    let passed: Vec<&[u8]> = offered
+        .filter(|offered| allowed.iter().any(|allowed| allowed.is(offered)))
+        .collect();
+    if passed.is_empty() {
+        return None;
+    }
+    HeaderValue::from_bytes(&passed.join(&b", "[..])).ok()
 }
 
 /// Whether a request has a body.
@@ -99,7 +187,7 @@ mod tests {
             .iter()
             .map(|name| UpgradeProtocol::new(name).unwrap())
             .collect();
-        Offer::of(&parts, seen, Body::None, &allowed)
+        Offer::of(&parts, seen, Body::None, &allowed, || 0).unwrap()
     }
 
     #[test]
@@ -138,7 +226,9 @@ mod tests {
             ),
         ] {
             let offer = offer(fields, allowed);
-            let value = offer.as_ref().map(|offer| offer.value().to_str().unwrap());
+            let value = offer
+                .as_ref()
+                .map(|offer| offer.protocols.to_str().unwrap());
             assert_eq!(value, passed, "{fields:?}");
         }
     }

@@ -33,6 +33,8 @@ pub(crate) enum Failed {
     Client,
     /// Our own resources are exhausted.
     Exhausted(io::Error),
+    /// The peer speaks HTTP/2, and makes no tunnels of its streams.
+    NoTunnel,
     /// The peer, or the connection to it.
     Peer(AttemptError),
     /// The request has run longer than it may.
@@ -108,6 +110,7 @@ pub(crate) async fn send<N: Network, H: Hooks>(
             Ok(Answer { head, connection })
         }
         Ok(Err(ExchangeError::Client)) => Err(Failed::Client),
+        Ok(Err(ExchangeError::NoTunnel)) => Err(Failed::NoTunnel),
         Ok(Err(ExchangeError::Peer {
             cause,
             unsent,

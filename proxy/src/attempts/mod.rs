@@ -19,12 +19,12 @@ use crate::hooks::{Attempt, Hooks, Reply, Target, Transform};
 use crate::metrics::{AttemptMetrics, Counter};
 use crate::network::Network;
 use crate::pace::PaceBounds;
+use crate::reply;
 use crate::session::AttemptReport;
 use crate::thread::Thread;
 use crate::transaction::Transaction;
 use crate::upstream::UpstreamHead;
 use bytes::Bytes;
-use http::{HeaderValue, header};
 use lb::{
     Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
 };
@@ -182,6 +182,10 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 self.settle(&mut pick, now, &Outcome::Local);
                 Turn::End(Ended::Error(ProxyError::Exhausted(error.into())))
             }
+            Err(Failed::NoTunnel) => {
+                self.settle(&mut pick, now, &Outcome::Local);
+                Turn::End(Ended::Reply(reply::no_tunnel()))
+            }
             Err(Failed::Peer(error)) => self.failed(&error, pick, now, safe),
             Err(Failed::Total(sent)) => {
                 let failure = Failure {
@@ -250,9 +254,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         hooks.connected_to_upstream(&attempt, ctx);
         hooks.upstream_request(&attempt, &mut head, ctx);
         if let Some(offer) = offer {
-            // Anew on each hop (RFC 9110 §7.6.1).
-            head.set(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            head.set(header::UPGRADE, offer.value().clone());
+            offer.write(&mut head);
         }
         send(
             thread,

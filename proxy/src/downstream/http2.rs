@@ -5,6 +5,7 @@ use super::connection::{Connection, until_told};
 use super::frames::Framed;
 use super::respond::{poll_body, respond};
 use super::streams::{Stream, Streams};
+use super::upgraded::Upgraded;
 use crate::body::{Body, Cut};
 use crate::hooks::Hooks;
 use crate::local::Local;
@@ -36,7 +37,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
     } = connection;
     let streams = Streams::new(thread.clock.now());
     registered.multiplexes(&streams);
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let (stream, number) = streams.open(thread.clock.recent());
         let most = thread.shared.rules.load().limits.requests_per_connection;
         // Once: those that come later were under way when the client was told.
@@ -47,7 +48,23 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
         let (thread, info) = (Rc::clone(&thread), Arc::clone(&info));
         async move {
             let asks_head = request.method() == Method::HEAD;
-            let response = respond(&thread, &info, stream.upload(), request).await;
+            let connects = request.method() == Method::CONNECT;
+            let upgrade = connects.then(|| hyper::upgrade::on(&mut request));
+            let mut response = respond(&thread, &info, stream.upload(), request).await;
+            if let Some(tunnel) = response.body_mut().take_tunnel()
+                && let Some(upgrade) = upgrade
+            {
+                stream.streams_events();
+                // hyper hands the stream out once it has written the head.
+                drop(tokio::task::spawn_local(async move {
+                    if let Ok(upgraded) = upgrade.await {
+                        let client = Upgraded::new(upgraded, stream);
+                        // Its connection ends it, if that has to close.
+                        tunnel.run(client, Bytes::new(), |_| Poll::Pending).await;
+                    }
+                }));
+                return Ok(response.map(|body| Served::new(body, None)));
+            }
             if response.body().is_event_stream() {
                 stream.streams_events();
             }
@@ -56,11 +73,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
             } else {
                 response
             };
-            Ok::<_, Infallible>(response.map(|body| Served {
-                body,
-                rest: Bytes::new(),
-                stream,
-            }))
+            Ok::<_, Infallible>(response.map(|body| Served::new(body, Some(stream))))
         }
     });
     let io = TokioIo::new(Framed::new(stream, &activity));
@@ -87,6 +100,8 @@ fn builder(limits: &Limits) -> http2::Builder<Local> {
         .max_header_list_size(bounds.header_list)
         .max_pending_accept_reset_streams(bounds.pending_resets)
         .max_local_error_reset_streams(bounds.local_resets)
+        // RFC 8441 §3: a stream may become a tunnel.
+        .enable_connect_protocol()
         // What a client that does not read may make us hold, per stream.
         .max_send_buf_size(SEND_BUFFER);
     builder
@@ -128,17 +143,28 @@ struct Served<N: Network, H: Hooks> {
     body: Body<N, H>,
     /// What did not fit into the last piece.
     rest: Bytes,
-    stream: Stream,
+    /// None behind the head of a tunnel, which has it.
+    stream: Option<Stream>,
 }
 
 impl<N: Network, H: Hooks> Served<N, H> {
+    fn new(body: Body<N, H>, stream: Option<Stream>) -> Self {
+        Self {
+            body,
+            rest: Bytes::new(),
+            stream,
+        }
+    }
+
     /// As much as may be given to hyper at once: the last piece is out of our sight, so a client
     /// that does not read must not make it large.
     fn piece(&mut self, mut data: Bytes) -> Frame<Bytes> {
         if data.len() > PIECE {
             self.rest = data.split_off(PIECE);
         }
-        self.stream.gave();
+        if let Some(stream) = &self.stream {
+            stream.gave();
+        }
         Frame::data(data)
     }
 }
@@ -152,7 +178,9 @@ impl<N: Network, H: Hooks> HttpBody for Served<N, H> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let this = self.get_mut();
-        this.stream.asked();
+        if let Some(stream) = &this.stream {
+            stream.asked();
+        }
         if !this.rest.is_empty() {
             let rest = std::mem::take(&mut this.rest);
             return Poll::Ready(Some(Ok(this.piece(rest))));

@@ -14,6 +14,7 @@ mod registry;
 mod respond;
 mod sniff;
 mod streams;
+mod upgraded;
 mod upload_pace;
 mod watched;
 

@@ -168,6 +168,14 @@ impl Stream {
         self.notes.held.set(false);
     }
 
+    /// The client's end of a tunnel was written to, or has no room.
+    pub(super) fn wrote(&self, progress: bool) {
+        if progress {
+            self.gave();
+        }
+        self.notes.held.set(!progress);
+    }
+
     /// hyper gets a piece of the response.
     pub(super) fn gave(&self) {
         self.notes.held.set(true);

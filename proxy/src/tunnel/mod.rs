@@ -7,8 +7,8 @@ mod way;
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::thread::Thread;
-use crate::tls::Wire;
 use crate::transaction::Transaction;
+use crate::upstream::Line;
 use bytes::Bytes;
 use ended::{Counted, Ended};
 use lb::Pick;
@@ -27,7 +27,7 @@ pub(crate) struct Tunnel<N: Network, H: Hooks> {
     thread: Rc<Thread<N, H>>,
     transaction: Transaction<H>,
     /// The peer, and what it said behind its 101.
-    peer: (Wire<N::Stream>, Bytes),
+    peer: (Line<N::Stream>, Bytes),
     pick: Pick,
     /// Longest silence.
     idle: Option<Duration>,
@@ -38,7 +38,7 @@ impl<N: Network, H: Hooks> Tunnel<N, H> {
     pub(crate) fn new(
         thread: &Rc<Thread<N, H>>,
         transaction: Transaction<H>,
-        peer: (Wire<N::Stream>, Bytes),
+        peer: (Line<N::Stream>, Bytes),
         pick: Pick,
         idle: Option<Duration>,
     ) -> Self {

@@ -3,6 +3,7 @@
 use super::h1;
 use super::h2;
 use super::head::UpstreamHead;
+use super::line::Line;
 use crate::settings::Limits;
 use crate::tls::Wire;
 use crate::upload::UploadBody;
@@ -58,6 +59,8 @@ impl HeadLimits {
 pub(crate) enum ExchangeError {
     /// The client did not send its body.
     Client,
+    /// It speaks HTTP/2, and its streams do not become tunnels.
+    NoTunnel,
     /// The peer, or the connection to it.
     Peer {
         /// What happened.
@@ -163,11 +166,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         }
     }
 
-    /// The stream, and what was read beyond the head: for a tunnel, after a switch of protocols.
-    pub(crate) fn into_io(self) -> Option<(Wire<S>, Bytes)> {
+    /// What is left of it for a tunnel, after a switch of protocols, and what was read beyond the
+    /// head.
+    pub(crate) fn into_line(self) -> Option<(Line<S>, Bytes)> {
         match self {
-            Self::H1(connection) => connection.into_io(),
-            Self::H2(_) => None,
+            Self::H1(connection) => {
+                let (stream, rest) = connection.into_io()?;
+                Some((Line::H1(stream), rest))
+            }
+            Self::H2(exchange) => {
+                let pipe = exchange.into_pipe()?;
+                Some((Line::H2(pipe), Bytes::new()))
+            }
         }
     }
 

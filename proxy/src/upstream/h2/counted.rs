@@ -13,7 +13,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Counts {
     pub(super) written: Cell<u64>,
     pub(super) read: Cell<u64>,
+    /// Length of the first frame's payload, as far as it was read.
+    first: Cell<u64>,
 }
+
+impl Counts {
+    /// Whether the peer's first frame has come, which is its settings (RFC 9113 §3.4).
+    pub(super) fn is_settled(&self) -> bool {
+        self.read.get() >= FRAME_HEADER + self.first.get()
+    }
+
+    fn came(&self, bytes: &[u8]) {
+        let read = self.read.get();
+        // The length is what a frame begins with.
+        let missing = usize::try_from(LENGTH.saturating_sub(read)).unwrap_or(0);
+        for byte in bytes.iter().take(missing) {
+            self.first.set(self.first.get() << 8 | u64::from(*byte));
+        }
+        self.read.set(read.wrapping_add(bytes.len() as u64));
+    }
+}
+
+/// RFC 9113 §4.1.
+const FRAME_HEADER: u64 = 9;
+const LENGTH: u64 = 3;
 
 /// The counting wrapper.
 #[derive(Debug)]
@@ -44,11 +67,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = &self.counts.read;
-        read.set(
-            read.get()
-                .wrapping_add((buf.filled().len() - before) as u64),
-        );
+        self.counts
+            .came(buf.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }

@@ -1,6 +1,7 @@
 //! One request on a shared connection: an exchange, then the frames of its body.
 
 use super::failure::explain;
+use super::pipe::Pipe;
 use super::pump::{Pump, Stopped};
 use super::request::translate;
 use super::shared::Lease;
@@ -22,12 +23,14 @@ use std::task::{Context, Poll, ready};
 /// One request on a shared connection. Dropping it resets its stream (`CANCEL`), which tells the
 /// peer that nobody reads, and leaves the connection to the others.
 pub(crate) struct Exchange {
-    lease: Lease,
+    pub(super) lease: Lease,
     reused: bool,
     /// The request was handed to h2.
-    begun: bool,
+    pub(super) begun: bool,
     upload: Upload,
     answer: Option<Answer>,
+    /// What it has become, if that is a tunnel.
+    pub(super) pipe: Option<Box<Pipe>>,
 }
 
 enum Upload {
@@ -55,7 +58,13 @@ impl Exchange {
             begun: false,
             upload: Upload::Done,
             answer: None,
+            pipe: None,
         }
+    }
+
+    /// The tunnel it has become, if it has.
+    pub(crate) fn into_pipe(mut self) -> Option<Box<Pipe>> {
+        self.pipe.take()
     }
 
     /// Whether its connection served a request before this one.
@@ -65,7 +74,8 @@ impl Exchange {
 
     /// Whether anything was sent and received, as numbers that only grow.
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        (self.begun.into(), self.answer.is_some().into())
+        let answered = self.answer.is_some() || self.pipe.is_some();
+        (self.begun.into(), answered.into())
     }
 
     /// Sends a request and waits for the head of its response. `give_up` ends the wait.
@@ -76,6 +86,9 @@ impl Exchange {
         limits: HeadLimits,
         mut give_up: impl FnMut(&Context<'_>) -> Poll<G>,
     ) -> Result<Result<response::Parts, ExchangeError>, G> {
+        if head.contains(&header::UPGRADE) {
+            return self.connect(head, limits, give_up).await;
+        }
         let length = body.size_hint().exact();
         let Some(request) = translate(head, self.lease.scheme(), length) else {
             return Ok(Err(unsaid()));
@@ -116,7 +129,7 @@ impl Exchange {
         .await
     }
 
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         answer: http::Response<RecvStream>,
         limits: HeadLimits,
@@ -260,7 +273,7 @@ impl fmt::Debug for Exchange {
 }
 
 /// Skips interim responses; false if there are more than `most`.
-fn poll_interim(
+pub(super) fn poll_interim(
     answer: &mut ResponseFuture,
     seen: &mut u32,
     most: u32,
@@ -275,7 +288,7 @@ fn poll_interim(
     true
 }
 
-fn malformed(fault: Fault) -> ExchangeError {
+pub(super) fn malformed(fault: Fault) -> ExchangeError {
     ExchangeError::Peer {
         cause: Cause::Malformed,
         unsent: false,
@@ -284,7 +297,7 @@ fn malformed(fault: Fault) -> ExchangeError {
 }
 
 /// The request cannot be said in HTTP/2: its `Host` is no authority.
-fn unsaid() -> ExchangeError {
+pub(super) fn unsaid() -> ExchangeError {
     ExchangeError::Peer {
         cause: Cause::Malformed,
         unsent: true,

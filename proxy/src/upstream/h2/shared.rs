@@ -144,6 +144,20 @@ impl Lease {
         &self.0.0.scheme
     }
 
+    /// Another place for the same request, for what outlives its exchange.
+    pub(super) fn again(&self) -> Self {
+        let active = &self.0.0.active;
+        active.set(active.get() + 1);
+        Self(self.0.clone())
+    }
+
+    /// Whether streams may become tunnels (RFC 8441 §3); none before the peer has said so or not.
+    pub(super) fn makes_tunnels(&self) -> Option<bool> {
+        let state = &self.0.0;
+        let makes = state.sender.is_extended_connect_protocol_enabled();
+        (makes || state.counts.is_settled()).then_some(makes)
+    }
+
     /// Bytes the connection has written.
     pub(super) fn written(&self) -> u64 {
         self.0.0.counts.written.get()

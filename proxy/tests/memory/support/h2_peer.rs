@@ -44,13 +44,27 @@ impl H2Peer {
     where
         F: Future<Output = ()> + 'static,
     {
+        Self::with(world, number, h2::server::Builder::new(), serve)
+    }
+
+    /// With settings of its own.
+    pub(crate) fn with<F>(
+        world: &World,
+        number: usize,
+        builder: h2::server::Builder,
+        serve: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + 'static,
+    {
         let peer = Self::default();
         let (accepting, serve) = (peer.clone(), Rc::new(serve));
         listen(world, number, move |stream| {
             let (peer, serve) = (accepting.clone(), Rc::clone(&serve));
             peer.connections.set(peer.connections.get() + 1);
+            let builder = builder.clone();
             async move {
-                let Ok(mut connection) = h2::server::handshake(stream).await else {
+                let Ok(mut connection) = builder.handshake(stream).await else {
                     return;
                 };
                 while let Some(Ok((request, respond))) = connection.accept().await {

@@ -149,7 +149,7 @@ impl Exchange<'_> {
                 Step::Echo => self.echo().await?,
                 Step::Wait(wait) => tokio::time::sleep(wait).await,
                 Step::Nothing(wait) => self.nothing(wait).await,
-                Step::Switch => self.write(SWITCH).await?,
+                Step::Switch => self.switch().await?,
                 Step::Mirror => self.mirror().await?,
                 Step::Gather => self.gather().await?,
                 Step::Both(bytes) => {
@@ -190,6 +190,19 @@ impl Exchange<'_> {
         entry.head = Some(head);
         entry.complete = matches!(framing, Framing::None | Framing::Length(0));
         Ok(())
+    }
+
+    /// Answers the key (RFC 6455 §4.2.2), as far as there is one.
+    async fn switch(&mut self) -> Result<(), Broken> {
+        let head = self.peer.ledger.entry(self.entry).head.clone().unwrap();
+        let mut answer = Answer::new(101, "").form(Form::Bare);
+        for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket")] {
+            answer = answer.field(name, value);
+        }
+        if let Some(key) = head.get("sec-websocket-key") {
+            answer = answer.field("sec-websocket-accept", &accept(key));
+        }
+        self.write(&answer.head()).await
     }
 
     async fn nothing(&mut self, wait: std::time::Duration) {
@@ -326,5 +339,11 @@ impl Exchange<'_> {
     }
 }
 
-const SWITCH: &[u8] =
-    b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+/// What answers a key (RFC 6455 §4.2.2).
+fn accept(key: &str) -> String {
+    use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+    use base64::Engine as _;
+    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(hash)
+}

@@ -5,7 +5,7 @@ use crate::support::{Broken, Client, Plan, Script, Step, World, run, settle};
 use proxy::session::End;
 
 /// Bytes of which no two pieces are alike.
-fn noise(length: usize) -> Vec<u8> {
+pub(super) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;

@@ -4,6 +4,8 @@ mod bytes;
 mod drain;
 mod ends;
 mod failover;
+mod http2_clients;
+mod http2_peers;
 mod loss;
 mod support;
 mod switch;

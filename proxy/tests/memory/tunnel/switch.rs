@@ -45,6 +45,9 @@ fn what_may_not_switch_is_asked_without_the_field() {
     let listed = |ask: Ask| ask.field("connection", "keep-alive, upgrade");
     for ask in [
         Ask::get("/x").field("upgrade", "websocket"),
+        Ask::get("/x")
+            .field("upgrade", "websocket")
+            .field("connection", "keep-alive"),
         listed(Ask::get("/x").field("upgrade", "h2c")),
         listed(Ask::get("/x").field("upgrade", "irc/6.9")),
         listed(Ask::get("/x").field("upgrade", "websocket, h2c")).field("http2-settings", "AAMA"),
