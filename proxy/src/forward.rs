@@ -148,7 +148,7 @@ async fn answer<N: Network, H: Hooks>(
     };
     let clock = &thread.clock;
     let entropy = || clock.entropy();
-    let offer = Offer::of(&session.request, seen, body, &target.upgrades, entropy);
+    let offer = Offer::of(&session.request, seen, body, target.upgrades(), entropy);
     transaction.offer = offer.map_err(|_| not_served())?;
     forward_request(
         &mut session.request,

@@ -216,8 +216,8 @@ pub struct Target {
     /// How long the response may take in all, to its head, and between two pieces; by default
     /// what the group says.
     pub timeouts: crate::settings::Timeouts,
-    /// The protocols that the client may switch to; by default what the group says.
-    pub upgrades: Arc<[crate::settings::UpgradeProtocol]>,
+    /// The protocols that the client may switch to, instead of what the group says.
+    pub upgrades: Option<Arc<[crate::settings::UpgradeProtocol]>>,
 }
 
 impl Target {
@@ -225,6 +225,12 @@ impl Target {
     pub(crate) fn retry_policy(&self) -> &lb::RetryPolicy {
         let groups = &self.group.lb.policy().retry;
         self.retry.as_deref().unwrap_or(groups)
+    }
+
+    /// The protocols that the client may switch to.
+    pub(crate) fn upgrades(&self) -> &[crate::settings::UpgradeProtocol] {
+        let groups = &self.group.settings.upgrades;
+        self.upgrades.as_ref().unwrap_or(groups)
     }
 
     /// The only peers it may go to, where not all will do.
@@ -235,7 +241,6 @@ impl Target {
     /// Any peer of a group.
     pub fn group(group: Arc<Group>) -> Self {
         let timeouts = group.settings.timeouts;
-        let upgrades = Arc::clone(&group.settings.upgrades);
         Self {
             group,
             hash: None,
@@ -248,7 +253,7 @@ impl Target {
             retry: None,
             mcp: false,
             timeouts,
-            upgrades,
+            upgrades: None,
         }
     }
 

@@ -112,9 +112,7 @@ fn shape(session: &Session, target: &mut Target, ctx: &Ctx) -> Result<(), Reply>
         target.host.clone_from(&route.host);
         target.retry.clone_from(&route.retry);
         target.timeouts = route.timeouts.unwrap_or(target.timeouts);
-        if let Some(upgrades) = &route.upgrades {
-            target.upgrades = Arc::clone(upgrades);
-        }
+        target.upgrades.clone_from(&route.upgrades);
         most = route.max_body.or(most);
     }
     if let Some(most) = most {

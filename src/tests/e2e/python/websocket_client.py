@@ -11,6 +11,9 @@ import sys
 import traceback
 from urllib.parse import urlsplit
 
+import h2.config
+import h2.connection
+import h2.events
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -20,8 +23,9 @@ LARGEST = 16 << 20
 class Player:
     """The scenarios, against one proxy."""
 
-    def __init__(self, url, tls, deflate):
-        self.url, self.tls = url, tls
+    def __init__(self, url, ca, deflate):
+        self.url, self.ca = url, ca
+        self.tls = ssl.create_default_context(cafile=ca) if ca else None
         self.compression = "deflate" if deflate else None
 
     def open(self, path):
@@ -133,6 +137,64 @@ class Player:
         wire.close()
         assert came == b"\x88\x02\x03\xe8", came
 
+    async def over_http2(self):
+        """A stream of HTTP/2 becomes the socket (RFC 8441); no library does it, so it is done by hand."""
+        await asyncio.to_thread(self.a_stream)
+
+    def a_stream(self):
+        address = urlsplit(self.url)
+        wire = socket.create_connection((address.hostname, address.port), 20)
+        if self.tls:
+            tls = ssl.create_default_context(cafile=self.ca)
+            tls.set_alpn_protocols(["h2"])
+            wire = tls.wrap_socket(wire, server_hostname="localhost")
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        connection.initiate_connection()
+        wire.sendall(connection.data_to_send())
+        seen = {"status": None, "data": b"", "ended": False, "settled": False}
+        while not seen["settled"]:
+            self.receive(wire, connection, seen)
+        assert connection.remote_settings.enable_connect_protocol == 1, "extended CONNECT is not offered"
+        scheme = "https" if self.tls else "http"
+        head = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", scheme), (":path", "/echo")]
+        head += [(":authority", address.netloc), ("sec-websocket-version", "13")]
+        connection.send_headers(1, head)
+        wire.sendall(connection.data_to_send())
+        while seen["status"] is None:
+            self.receive(wire, connection, seen)
+        assert seen["status"] == "200", seen
+        # A masked frame with the text `hi`, its echo, and goodbye.
+        for frame, answer in [(b"\x81\x82\0\0\0\0hi", b"\x81\x02hi"), (b"\x88\x82\0\0\0\0\x03\xe8", b"\x88\x02\x03\xe8")]:
+            seen["data"] = b""
+            connection.send_data(1, frame)
+            wire.sendall(connection.data_to_send())
+            while len(seen["data"]) < len(answer):
+                self.receive(wire, connection, seen)
+            assert seen["data"] == answer, seen
+        connection.end_stream(1)
+        wire.sendall(connection.data_to_send())
+        while not seen["ended"]:
+            self.receive(wire, connection, seen)
+        wire.close()
+
+    @staticmethod
+    def receive(wire, connection, seen):
+        came = wire.recv(65536)
+        assert came, f"the connection has ended: {seen}"
+        for event in connection.receive_data(came):
+            if isinstance(event, h2.events.RemoteSettingsChanged):
+                seen["settled"] = True
+            elif isinstance(event, h2.events.ResponseReceived):
+                seen["status"] = dict(event.headers)[":status"]
+            elif isinstance(event, h2.events.DataReceived):
+                seen["data"] += event.data
+                connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.StreamEnded):
+                seen["ended"] = True
+            elif isinstance(event, h2.events.StreamReset):
+                raise AssertionError(f"the stream was reset: {event}")
+        wire.sendall(connection.data_to_send())
+
     async def all(self):
         """One line for each."""
         scenarios = [
@@ -146,6 +208,7 @@ class Player:
             self.ten_mebibytes_both_ways_at_once,
             self.sixty_four_at_once,
             self.half_close,
+            self.over_http2,
         ]
         for scenario in scenarios:
             error = None
@@ -186,8 +249,7 @@ def main():
     arguments.add_argument("--deflate", action="store_true")
     arguments.add_argument("--hold", type=int)
     options = arguments.parse_args()
-    tls = ssl.create_default_context(cafile=options.ca) if options.ca else None
-    player = Player(options.url, tls, options.deflate)
+    player = Player(options.url, options.ca, options.deflate)
     asyncio.run(player.all() if options.hold is None else player.hold(options.hold))
 
 

@@ -8,6 +8,8 @@ from harness.certificate import Certificate
 from harness.process import Failure, Process, environment, free_port
 from harness.proxy import Proxy
 
+# Scenarios of the client.
+PLAYED = 11
 # Sockets that are held while a server dies.
 HELD = 24
 
@@ -60,7 +62,7 @@ def _scenarios(suite, name, argv):
             if result["error"]:
                 raise Failure(result["error"])
     with suite.check(f"{name}: all were played"):
-        if done.returncode or len(results) != 10:
+        if done.returncode or len(results) != PLAYED:
             raise Failure(f"{len(results)} results, {done.returncode}: {done.stderr}")
 
 
