@@ -185,6 +185,16 @@ impl Alarm {
         }
     }
 
+    /// The loss of the peer rings no more; if it rang, that is forgotten.
+    pub(crate) fn stay(&self) {
+        if let Some(entry) = self.ticker.entries.borrow_mut().get_mut(self.key) {
+            entry.peer = None;
+            if entry.rung == Some(Ring::Lost) {
+                entry.rung = None;
+            }
+        }
+    }
+
     /// Sets it to another deadline; what rang is forgotten.
     pub(crate) fn set(&self, deadline: Option<Time>) {
         if let Some(entry) = self.ticker.entries.borrow_mut().get_mut(self.key) {

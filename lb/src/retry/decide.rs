@@ -200,8 +200,9 @@ fn route(
     entropy: u64,
 ) -> Result<(Duration, Next), Why> {
     let backoff = policy.backoff.delay(facts.attempts, entropy);
-    if facts.class.retry == Repeat::FreshOnce || free {
-        // The connection was at fault, not the peer.
+    if facts.class.retry == Repeat::FreshOnce || (free && facts.free == 0) {
+        // The connection was at fault, not the peer; a peer that hands back what came on a new
+        // one takes nothing at present.
         return Ok((Duration::ZERO, Next::SamePeerFresh));
     }
     let elsewhere = facts.other_peers;

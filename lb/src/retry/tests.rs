@@ -232,7 +232,7 @@ fn attempts_end_where_the_policy_says() {
         // Free ones do not count, up to the hard cap.
         (stale(), 3, 0, free(0, SamePeerFresh)),
         (stale(), 4, 0, stop),
-        (stale(), 4, 3, free(0, SamePeerFresh)),
+        (stale(), 4, 3, free(0, OtherPeer)),
         (stale(), 5, 4, stop),
         // Only the first one that was sent is free.
         (stale_sent(), 2, 0, free(0, SamePeerFresh)),

@@ -15,9 +15,9 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// A response head, and the connection that the rest comes on.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ struct Patience<'a, N: Network, H: Hooks> {
     thread: &'a Thread<N, H>,
     upload: &'a Upload,
     alarm: Alarm,
-    per_try: Option<Pin<Box<Sleep>>>,
+    per_try: Option<PerTry>,
     first_byte: Option<Duration>,
     total: Option<Time>,
     /// The upload had ended when the alarm was set.
@@ -178,7 +178,13 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
         // The time spent on the connection counts.
         let per_try = bounds.per_try.map(|per_try| {
             let spent = thread.clock.now().since(began);
-            Box::pin(tokio::time::sleep(per_try.saturating_sub(spent)))
+            let now = Instant::now();
+            PerTry {
+                limit: per_try,
+                since: now.checked_sub(spent).unwrap_or(now),
+                sleep: Box::pin(tokio::time::sleep(per_try.saturating_sub(spent))),
+                awaited: false,
+            }
         });
         let uploaded = upload.is_ended();
         Self {
@@ -193,16 +199,21 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<GaveUp> {
-        if let Some(per_try) = &mut self.per_try {
-            let mut context = Context::from_waker(cx.waker());
-            if per_try.as_mut().poll(&mut context).is_ready() {
-                return Poll::Ready(GaveUp::Late);
-            }
+        if self.poll_per_try(cx).is_ready() {
+            return Poll::Ready(GaveUp::Late);
         }
         loop {
             match self.alarm.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ring::Left | Ring::Lost) => return Poll::Ready(GaveUp::Lost),
+                Poll::Ready(Ring::Left) => return Poll::Ready(GaveUp::Lost),
+                Poll::Ready(Ring::Lost) if self.upload.is_replayable() => {
+                    return Poll::Ready(GaveUp::Lost);
+                }
+                // It cannot run elsewhere any more: here it may still be answered.
+                Poll::Ready(Ring::Lost) => {
+                    self.alarm.stay();
+                    continue;
+                }
                 Poll::Ready(Ring::Time) => {}
             }
             let now = self.thread.clock.now();
@@ -217,6 +228,48 @@ impl<'a, N: Network, H: Hooks> Patience<'a, N, H> {
             self.uploaded = self.upload.is_ended();
             let next = self.first_byte.map(|first_byte| now + first_byte);
             self.alarm.set(next.into_iter().chain(self.total).min());
+        }
+    }
+
+    /// Ready when this attempt has taken longer than one may, and that is the peer's doing.
+    fn poll_per_try(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some(bound) = &mut self.per_try else {
+            return Poll::Pending;
+        };
+        ready!(bound.poll(cx, self.upload.awaits_client()));
+        if self.upload.is_replayable() {
+            return Poll::Ready(());
+        }
+        // Its body has outgrown what is kept of it, so this has become the last attempt, which
+        // gets all the time there is.
+        self.per_try = None;
+        Poll::Pending
+    }
+}
+
+/// The bound of one attempt.
+struct PerTry {
+    limit: Duration,
+    /// When the attempt began, or its client was last waited for: a client that dawdles over its
+    /// body says nothing of the peer, and has limits of its own.
+    since: Instant,
+    sleep: Pin<Box<Sleep>>,
+    awaited: bool,
+}
+
+impl PerTry {
+    fn poll(&mut self, cx: &Context<'_>, awaited: bool) -> Poll<()> {
+        if std::mem::replace(&mut self.awaited, awaited) || awaited {
+            self.since = Instant::now();
+        }
+        let mut cx = Context::from_waker(cx.waker());
+        loop {
+            ready!(self.sleep.as_mut().poll(&mut cx));
+            let until = self.since + self.limit;
+            if until <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(until);
         }
     }
 }

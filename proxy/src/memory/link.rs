@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
@@ -202,7 +203,8 @@ impl Link {
     }
 
     /// The host at `side` knows of no such connection any more, and the other is not told: what
-    /// it writes is answered with a reset, or, if the connection is `lost`, with nothing at all.
+    /// it writes is answered with a reset, or, if the connection is `lost`, with nothing at all,
+    /// until its own host gives up.
     pub(super) fn forget(&self, side: Side, lost: bool) {
         self.change(|state| {
             let now = Instant::now();
@@ -210,6 +212,14 @@ impl Link {
             state.half(side).out.hold(true, now);
             state.reset(side, now);
             state.half(side).out.hold(lost, now);
+            if lost {
+                state.half(side.other()).out.hold(true, now);
+                state.half(side.other()).out.give_up_writing(now + SILENCE);
+            } else {
+                // Its system asks whether the other end is there.
+                let out = &mut state.half(side).out;
+                out.give_up_reading(io::ErrorKind::ConnectionReset, now + SILENCE / 2);
+            }
         });
     }
 
@@ -266,6 +276,9 @@ impl State {
         let out = &mut self.half(side).out;
         let told = out.reset(now);
         let told = (!out.is_held()).then_some(told);
+        if told.is_none() {
+            out.give_up_reading(io::ErrorKind::TimedOut, now + SILENCE);
+        }
         self.half(side.other()).out.refuse(told);
     }
 
@@ -322,3 +335,7 @@ impl State {
 fn wake(woken: Woken) {
     woken.into_iter().flatten().for_each(Waker::wake);
 }
+
+/// How long the system of the other end asks before it gives a connection up; as the system's
+/// network has it set.
+const SILENCE: Duration = crate::network::SILENCE;

@@ -31,6 +31,8 @@ pub(super) struct Pipe {
     pub(super) reader_gone: bool,
     /// The reading end was broken by its own host.
     broken: bool,
+    /// The reader's host gives up on what it hears nothing of.
+    given_up: Option<(io::ErrorKind, Instant)>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -69,6 +71,7 @@ impl Pipe {
             refusal: None,
             reader_gone: false,
             broken: false,
+            given_up: None,
             reader: None,
             writer: None,
         }
@@ -124,9 +127,16 @@ impl Pipe {
                 End::Reset => Err(io::ErrorKind::ConnectionReset.into()),
             });
         }
+        if let Some((kind, at)) = self.given_up
+            && at <= now
+        {
+            return Ok(Err(kind.into()));
+        }
         self.wait_to_read(cx);
         let next = self.under_way.front().map(|(at, _)| *at);
-        Err(next.filter(|_| !self.held).or(end_at))
+        let next = next.filter(|_| !self.held).or(end_at);
+        let given_up = self.given_up.map(|(_, at)| at);
+        Err(next.into_iter().chain(given_up).min())
     }
 
     pub(super) fn poll_write(
@@ -229,6 +239,16 @@ impl Pipe {
             Some(told) => self.refusal = Some((io::ErrorKind::ConnectionReset, told)),
             None => self.reader_gone = true,
         }
+    }
+
+    /// Its reader hears nothing any more, and is told so by its own host at `at`.
+    pub(super) fn give_up_reading(&mut self, kind: io::ErrorKind, at: Instant) {
+        self.given_up = Some((kind, at));
+    }
+
+    /// Its writer gets no answer any more, and is told so by its own host at `at`.
+    pub(super) fn give_up_writing(&mut self, at: Instant) {
+        self.refusal = Some((io::ErrorKind::TimedOut, at));
     }
 
     pub(super) fn take_reader(&mut self) -> Option<Waker> {

@@ -13,7 +13,8 @@ use std::task::{Poll, Waker};
 pub enum Forgotten {
     /// Whatever the other end writes is answered with a reset: a host that has started over.
     Resets,
-    /// Whatever the other end writes vanishes: a middle box that lost its state.
+    /// Whatever the other end writes vanishes, until its own host gives up: a middle box that lost
+    /// its state.
     Swallows,
 }
 
@@ -51,11 +52,7 @@ impl MemoryNetwork {
     /// not told.
     pub fn forget(&self, host: IpAddr, other: IpAddr, how: Forgotten) {
         for (link, side) in self.between(host, other) {
-            let lost = how == Forgotten::Swallows;
-            link.forget(side, lost);
-            if lost {
-                link.set_held(side.other(), true);
-            }
+            link.forget(side, how == Forgotten::Swallows);
         }
     }
 

@@ -89,3 +89,9 @@ pub struct Resolved {
     /// How long they may be relied on.
     pub ttl: Duration,
 }
+
+/// How long nothing may be heard of the other end of a connection, whatever it was sent or asked
+/// (TCP keep-alive), before the system gives it up. An event stream has no deadline of its own, so
+/// a peer that vanished without a word would hold its client for ever. Shorter than the 90 s for
+/// which clients put up with silence, longer than a router takes to start.
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);

@@ -1,10 +1,11 @@
 //! The network of the operating system.
 
 use super::resolver::Resolver;
-use super::{Network, Resolved, SystemStream};
+use super::{Network, Resolved, SILENCE, SystemStream};
 use crate::settings::DnsResolver;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -31,6 +32,8 @@ impl Network for SystemNetwork {
         // instance would share the port unnoticed.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // What is accepted inherits this.
+        notice_silence(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         Ok(socket.into())
@@ -65,6 +68,7 @@ impl Network for SystemNetwork {
     async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        notice_silence(&stream)?;
         Ok(SystemStream::Tcp(stream))
     }
 
@@ -85,6 +89,20 @@ impl Network for SystemNetwork {
             }),
         }
     }
+}
+
+/// Lets the system give a connection up of whose other end nothing is heard: asked (keep-alive)
+/// while nothing is under way, unanswered (RFC 5482) while something is.
+fn notice_silence<S: AsFd>(socket: &S) -> io::Result<()> {
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(SILENCE / 2)
+        .with_interval(SILENCE / 6)
+        .with_retries(3);
+    let socket = socket2::SockRef::from(socket);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SILENCE))?;
+    Ok(())
 }
 
 /// The system does not say how long its answers are good.

@@ -96,6 +96,14 @@ impl Upload {
         self.0.as_ref().is_none_or(|state| state.borrow().ended)
     }
 
+    /// Whether it is the client's next bytes that are waited for.
+    pub(crate) fn awaits_client(&self) -> bool {
+        self.0.as_ref().is_some_and(|state| {
+            let state = state.borrow();
+            !state.ended && state.watch.is_awaited()
+        })
+    }
+
     /// Whether the client took too long over it.
     pub(crate) fn is_late(&self) -> bool {
         self.0

@@ -28,6 +28,8 @@ mod names;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod patience;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod reload;

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 /// Bytes that crossed a connection.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Counts {
     pub(super) read: Cell<u64>,
     /// Length of the first frame's payload, as far as it was read.
     first: Cell<u64>,
+    /// The peer's settings have come, or nothing will.
+    pub(super) heard: Notify,
 }
 
 impl Counts {
@@ -30,7 +33,11 @@ impl Counts {
         for byte in bytes.iter().take(missing) {
             self.first.set(self.first.get() << 8 | u64::from(*byte));
         }
+        let settled = self.is_settled();
         self.read.set(read.wrapping_add(bytes.len() as u64));
+        if !settled && self.is_settled() {
+            self.heard.notify_one();
+        }
     }
 }
 

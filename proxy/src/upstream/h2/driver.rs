@@ -41,6 +41,7 @@ pub(super) async fn drive<S>(
         needed.as_mut().poll(cx).map(|_| Served::Dropped)
     })
     .await;
+    counts.heard.notify_one();
     if served == Served::Dropped {
         // Says goodbye; whoever does not read is not waited for.
         drop(tokio::time::timeout(GOODBYE, connection).await);

@@ -9,6 +9,7 @@ use http::uri::Scheme;
 use lb::Time;
 use std::cell::Cell;
 use std::fmt;
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -48,15 +49,15 @@ pub(crate) struct Bounds {
 }
 
 impl Shared {
-    /// Speaks HTTP/2 on a new connection to a peer of that scheme.
+    /// Speaks HTTP/2 on a new connection to a peer of that scheme, and waits for its first word.
+    ///
+    /// That are its SETTINGS (RFC 9113 §3.4). Before them nobody knows how many streams it takes,
+    /// and those too many are refused; and what is not said to a process that stands still, though
+    /// its system accepts connections, may be said to any other.
     ///
     /// # Errors
-    /// What h2 says.
-    pub(crate) async fn open<S>(
-        stream: S,
-        scheme: Scheme,
-        bounds: Bounds,
-    ) -> Result<Self, h2::Error>
+    /// What h2 says, or that the peer closed the connection without a word.
+    pub(crate) async fn open<S>(stream: S, scheme: Scheme, bounds: Bounds) -> io::Result<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
@@ -72,10 +73,14 @@ impl Shared {
             .max_header_list_size(u32::try_from(bounds.head_size).unwrap_or(u32::MAX))
             .max_send_buffer_size(SEND_BUFFER);
         let counted = Counted::new(stream, &counts);
-        let (sender, connection) = builder.handshake(counted).await?;
+        let (sender, connection) = builder.handshake(counted).await.map_err(io::Error::other)?;
         let (needed, dropped) = oneshot::channel();
         let driving = drive(connection, Rc::clone(&counts), bounds.ping, dropped);
         drop(tokio::task::spawn_local(driving));
+        counts.heard.notified().await;
+        if !counts.is_settled() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         Ok(Self(Rc::new(State {
             sender,
             scheme,

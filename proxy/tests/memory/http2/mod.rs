@@ -3,6 +3,7 @@
 mod bounds;
 mod clients;
 mod floods;
+mod goodbyes;
 mod heads;
 mod uploads;
 mod upstream;

@@ -14,3 +14,10 @@ pub(super) fn body(number: u64, length: usize) -> Vec<u8> {
 
 /// Sets the bodies of answers apart from those of requests.
 pub(super) const ANSWER: u64 = 1 << 32;
+
+/// So many events, whose data depends on a number.
+pub(super) fn events(number: u64, count: u64) -> Vec<Vec<u8>> {
+    (0..count)
+        .map(|at| format!("id: {at}\ndata: {number}-{at}\n\n").into_bytes())
+        .collect()
+}

@@ -1,12 +1,14 @@
-//! Clients: each sends one request after another on a connection it keeps, and some leave.
+//! Clients: what each asks, how it behaves, and what became of it.
 
 use super::bodies::body;
-use crate::support::{Ask, Broken, Client, Reply, Rng, World};
+use super::faults::client;
+use super::http1;
+use super::http2;
+use crate::support::{Ask, Broken, Reply, Rng, World};
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// What became of a request, as its client saw it.
 #[derive(Clone, Debug)]
@@ -14,6 +16,11 @@ pub(super) struct Seen {
     pub(super) number: u64,
     pub(super) method: &'static str,
     pub(super) body: usize,
+    /// Asked for the trailers of the answer.
+    pub(super) trailers: bool,
+    pub(super) habit: Habit,
+    /// The client's own way is not to be trusted.
+    pub(super) troubled: bool,
     pub(super) began: Instant,
     pub(super) ended: Instant,
     pub(super) what: What,
@@ -29,6 +36,18 @@ pub(super) enum What {
     Left,
     /// Not even a head.
     Nothing(Broken),
+    /// Nothing happened for longer than any deadline.
+    Stuck,
+}
+
+/// What a client does with an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Habit {
+    /// Sends only a part, if so many bytes are given, and leaves so much later.
+    Leaves(Option<usize>, Duration),
+    /// Reads the head, and the rest after a while.
+    Lingers(Duration),
+    Reads,
 }
 
 /// Who asks what. Clones are the same.
@@ -47,6 +66,30 @@ pub(super) struct Manner {
     pub(super) pause: u64,
     /// The longest body.
     pub(super) largest: usize,
+    /// When all of them have asked so often, they stop.
+    pub(super) total: u64,
+}
+
+/// One client.
+pub(super) struct Asker {
+    pub(super) world: Rc<World>,
+    pub(super) askers: Askers,
+    pub(super) number: usize,
+    pub(super) rng: Rng,
+    pub(super) manner: Manner,
+    pub(super) troubled: bool,
+    /// Speaks HTTP/2.
+    pub(super) modern: bool,
+}
+
+/// One request of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) number: u64,
+    pub(super) ask: Ask,
+    method: &'static str,
+    pub(super) habit: Habit,
+    pub(super) began: Instant,
 }
 
 impl Askers {
@@ -60,110 +103,83 @@ impl Askers {
         self.next.set(number + 1);
         number
     }
+}
 
-    /// One client, until all of them have asked `total` times.
-    pub(super) async fn client(
-        self,
-        world: Rc<World>,
-        name: u8,
-        mut rng: Rng,
-        manner: Manner,
-        total: u64,
-    ) {
-        let address = IpAddr::from([10, 0, 1, name]);
-        let mut kept = None;
-        tokio::time::sleep(rng.millis(0, manner.pause)).await;
-        while self.asked() < total {
-            let mut client = match kept.take() {
-                Some(client) => client,
-                None => Client::from(&world.network, world.address, address).await,
-            };
-            if self.ask(&mut client, &mut rng, manner).await == Next::Keep {
-                kept = Some(client);
-            } else {
-                drop(client);
-            }
-            tokio::time::sleep(rng.millis(0, manner.pause)).await;
+impl Asker {
+    /// Asks until all have asked enough.
+    pub(super) async fn run(mut self) {
+        sleep(self.rng.millis(0, self.manner.pause)).await;
+        if self.modern {
+            http2::run(&mut self).await;
+        } else {
+            http1::run(&mut self).await;
         }
     }
 
-    async fn ask(&self, client: &mut Client, rng: &mut Rng, manner: Manner) -> Next {
-        let number = self.number();
-        let method = rng.of(&[
-            "GET", "GET", "GET", "GET", "PUT", "PUT", "POST", "POST", "POST", "DELETE", "HEAD",
-        ]);
+    pub(super) fn is_done(&self) -> bool {
+        self.askers.asked() >= self.manner.total
+    }
+
+    pub(super) async fn pause(&mut self) {
+        sleep(self.rng.millis(0, self.manner.pause)).await;
+    }
+
+    pub(super) fn address(&self) -> std::net::IpAddr {
+        client(self.number)
+    }
+
+    /// What it asks next.
+    pub(super) fn order(&mut self, methods: &[&'static str]) -> Order {
+        let number = self.askers.number();
+        let rng = &mut self.rng;
+        let method = rng.of(methods);
         let mut ask = Ask::new(method, &target(number));
-        let mut length = 0;
         if matches!(method, "PUT" | "POST") {
-            length = rng.of(&[0, 1, 500, 3000, 12_000, manner.largest]);
+            let length = rng.of(&[0, 1, 500, 3000, 12_000, self.manner.largest]);
             ask = ask.body(body(number, length));
             if rng.chance(40) {
                 ask = ask.chunked(rng.of(&[100, 1500]));
             }
         }
-        let leaves = rng.chance(manner.leave);
-        let began = Instant::now();
-        let what = if leaves {
-            leave(client, &ask, rng).await;
-            What::Left
+        if rng.chance(40) {
+            ask = ask.field("te", "trailers");
+        }
+        let habit = if rng.chance(self.manner.leave) {
+            let length = ask.bytes().len();
+            let part = rng.chance(30).then(|| 1 + rng.below(length));
+            Habit::Leaves(part, rng.millis(0, 300))
+        } else if rng.chance(3) {
+            Habit::Lingers(rng.millis(100, 8000))
         } else {
-            stay(client, &ask).await
+            Habit::Reads
         };
-        let next = match &what {
-            What::Answer(reply) if !reply.closes() => Next::Keep,
-            _ => Next::Close,
-        };
-        self.seen.borrow_mut().push(Seen {
+        Order {
             number,
+            ask,
             method,
-            body: length,
-            began,
-            ended: Instant::now(),
-            what,
-        });
-        next
+            habit,
+            began: Instant::now(),
+        }
+    }
+
+    /// Notes what became of a request.
+    pub(super) fn saw(&self, order: &Order, what: What) {
+        note(&self.askers, order, self.troubled, what);
     }
 }
 
-#[derive(Eq, PartialEq)]
-enum Next {
-    Keep,
-    Close,
-}
-
-/// Sends a request and reads what comes.
-pub(super) async fn stay(client: &mut Client, ask: &Ask) -> What {
-    client.send(&ask.bytes()).await;
-    let mut reply = match client.wire.reply_head(&ask.method).await {
-        Ok(reply) => reply,
-        Err(broken) => return What::Nothing(broken),
-    };
-    let mut read = Vec::new();
-    let ended = client
-        .wire
-        .body(reply.framing, |piece| read.extend_from_slice(piece))
-        .await;
-    reply.body = read;
-    match ended {
-        Ok(_) => What::Answer(reply),
-        Err(broken) => What::Cut(reply, broken),
-    }
-}
-
-/// Sends a request, or a part of it, and waits a little.
-async fn leave(client: &mut Client, ask: &Ask, rng: &mut Rng) {
-    let bytes = ask.bytes();
-    let part = if rng.chance(30) {
-        1 + rng.below(bytes.len())
-    } else {
-        bytes.len()
-    };
-    let patience = rng.millis(0, 300);
-    let leaving = async {
-        client.send(&bytes[..part]).await;
-        drop(client.wire.reply(&ask.method).await);
-    };
-    drop(tokio::time::timeout(patience, leaving).await);
+pub(super) fn note(askers: &Askers, order: &Order, troubled: bool, what: What) {
+    askers.seen.borrow_mut().push(Seen {
+        number: order.number,
+        method: order.method,
+        body: order.ask.body.as_ref().map_or(0, Vec::len),
+        trailers: order.ask.fields.iter().any(|(name, _)| name == "te"),
+        habit: order.habit,
+        troubled,
+        began: order.began,
+        ended: Instant::now(),
+        what,
+    });
 }
 
 pub(super) fn target(number: u64) -> String {
@@ -171,7 +187,14 @@ pub(super) fn target(number: u64) -> String {
 }
 
 /// How long a crowd takes for `total` requests, more or less.
-pub(super) fn pause(span: Duration, clients: u64, total: u64) -> u64 {
+pub(super) fn pause(span: Duration, clients: usize, total: u64) -> u64 {
     let span = u64::try_from(span.as_millis()).unwrap();
-    2 * span * clients / total
+    2 * span * clients as u64 / total
 }
+
+/// What is asked.
+pub(super) const METHODS: [&str; 11] = [
+    "GET", "GET", "GET", "GET", "PUT", "PUT", "POST", "POST", "POST", "DELETE", "HEAD",
+];
+/// Longer than any deadline, and than any stream of events.
+pub(super) const PATIENCE: Duration = Duration::from_secs(400);

@@ -1,70 +1,89 @@
 //! What goes wrong, when, and for how long.
 
-use super::bodies::{ANSWER, body};
-use crate::support::{Answer, End, Form, Rng, Script, Step, World};
-use proxy::memory::Connecting;
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use super::moods::{Mood, Moods};
+use super::plan::{Cast, PORT, Speaks, name, second_home};
+use crate::support::{PROXY, Rng, World};
+use proxy::memory::{Connecting, Forgotten, Passage};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How the peers feel. Clones are the same.
-#[derive(Clone, Debug)]
-pub(super) struct Moods {
-    peers: Rc<Vec<Cell<Mood>>>,
-    /// The next request, whoever gets it, is read and then reset.
-    pub(super) fail_once: Rc<Cell<bool>>,
-}
-
-/// What a peer does to requests.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Mood {
-    Well,
-    /// Answers, after a while.
-    Slow,
-    Busy,
-    BusyFor1,
-    BadGateway,
-    Broken,
-    CloseAfter,
-    Cut,
-    Garbage,
-    Hang,
-    PartialHead,
-    ResetAfter,
-    ResetBefore,
-    ResetWithin,
-    TooMany,
-}
-
-#[derive(Clone, Copy, Debug)]
+/// What may go wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
+    /// A client's way, not a peer's.
+    Client(Way),
     Freeze,
     HangConnect,
+    /// The machine of the proxy stands still for so long.
+    Jump(Duration),
     Kill,
     Mood(Mood),
+    Name(Naming),
     Refuse,
+    Way(Way),
 }
 
-/// What goes wrong at one peer, from when to when.
+/// Between two hosts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    CutBoth,
+    CutFrom,
+    CutTo,
+    Forget(Forgotten),
+    Slow(Passage),
+}
+
+/// With the name of a peer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Naming {
+    /// An address where nobody is.
+    Astray,
+    Fails,
+    /// The peer itself moves, and its name follows.
+    Moves,
+    Silent,
+}
+
+/// What goes wrong with whom, from when to when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
-    peer: usize,
+    /// A peer, or a client.
+    who: usize,
     fault: Fault,
     begin: Duration,
     end: Duration,
 }
 
+impl Event {
+    /// Whether it concerns the way of a client.
+    pub(super) fn troubles(&self, client: usize) -> bool {
+        matches!(self.fault, Fault::Client(_)) && self.who == client
+    }
+}
+
 /// At least three faults in the time that the clients are at it.
-pub(super) fn events(rng: &mut Rng, peers: usize, span: Duration) -> Vec<Event> {
+pub(super) fn events(rng: &mut Rng, cast: &Cast, span: Duration) -> Vec<Event> {
     let count = rng.between(3, 9);
     let span = u64::try_from(span.as_millis()).unwrap();
     (0..count)
         .map(|_| {
             let begin = rng.millis(200, span - 2000);
+            let fault = fault(rng, cast);
+            let harmless = matches!(fault, Fault::Name(Naming::Fails | Naming::Silent));
+            let who = match fault {
+                Fault::Client(_) => rng.below(cast.clients),
+                _ => loop {
+                    let peer = rng.below(cast.peers);
+                    if harmless || cast.rock != Some(peer) {
+                        break peer;
+                    }
+                },
+            };
             Event {
-                peer: rng.below(peers),
-                fault: fault(rng),
+                who,
+                fault,
                 begin,
                 end: begin + rng.millis(300, 5000),
             }
@@ -72,33 +91,49 @@ pub(super) fn events(rng: &mut Rng, peers: usize, span: Duration) -> Vec<Event> 
         .collect()
 }
 
-fn fault(rng: &mut Rng) -> Fault {
-    match rng.below(9) {
+fn fault(rng: &mut Rng, cast: &Cast) -> Fault {
+    let most = if cast.calm { 9 } else { 15 };
+    match rng.below(most) {
         0 => Fault::Freeze,
         1 => Fault::HangConnect,
         2 | 3 => Fault::Kill,
         4 => Fault::Refuse,
-        _ => Fault::Mood(rng.of(&[
-            Mood::Busy,
-            Mood::BusyFor1,
-            Mood::BadGateway,
-            Mood::Broken,
-            Mood::CloseAfter,
-            Mood::Cut,
-            Mood::Garbage,
-            Mood::Hang,
-            Mood::PartialHead,
-            Mood::ResetAfter,
-            Mood::ResetBefore,
-            Mood::ResetWithin,
-            Mood::TooMany,
-        ])),
+        5..=8 => Fault::Mood(Mood::any(cast.speaks, rng)),
+        9..=11 => Fault::Way(way(rng)),
+        12 => Fault::Client(way(rng)),
+        // Its deadlines all pass at once.
+        13 if cast.rock.is_none() && rng.chance(30) => Fault::Jump(rng.millis(10, 100_000)),
+        _ if cast.named => {
+            Fault::Name(rng.of(&[Naming::Astray, Naming::Fails, Naming::Moves, Naming::Silent]))
+        }
+        _ => Fault::Way(way(rng)),
     }
 }
 
-/// Makes everything happen; ends with the last fault.
-pub(super) async fn happen(world: &World, moods: &Moods, events: &[Event]) {
+fn way(rng: &mut Rng) -> Way {
+    match rng.below(6) {
+        0 => Way::CutBoth,
+        1 => Way::CutFrom,
+        2 => Way::CutTo,
+        3 => Way::Forget(Forgotten::Resets),
+        4 => Way::Forget(Forgotten::Swallows),
+        _ => Way::Slow(Passage {
+            latency: rng.millis(0, 400),
+            jitter: rng.millis(0, 200),
+            bytes_per_second: NonZeroU32::new(rng.of(&[0, 2000, 20_000])),
+        }),
+    }
+}
+
+/// Makes everything happen; ends with the last fault. Returns when the proxy stood still.
+pub(super) async fn happen(
+    world: &World,
+    cast: &Cast,
+    moods: &Moods,
+    events: &[Event],
+) -> Vec<Instant> {
     let origin = Instant::now();
+    let mut jumps = Vec::new();
     let mut turns: Vec<(Duration, bool, Event)> = events
         .iter()
         .flat_map(|event| [(event.begin, true, *event), (event.end, false, *event)])
@@ -106,124 +141,121 @@ pub(super) async fn happen(world: &World, moods: &Moods, events: &[Event]) {
     turns.sort_by_key(|(at, ..)| *at);
     for (at, begins, event) in turns {
         sleep_until(origin + at).await;
-        let host = world.peers[event.peer].ip();
-        let network = &world.network;
-        match (event.fault, begins) {
-            (Fault::Freeze, true) => network.freeze(host),
-            (Fault::Freeze, false) => network.thaw(host),
-            (Fault::Kill, true) => network.kill(host),
-            (Fault::Kill, false) => network.restart(host),
-            (Fault::HangConnect, true) => network.set_connecting(host, Connecting::Hang),
-            (Fault::Refuse, true) => network.set_connecting(host, Connecting::Refuse),
-            (Fault::HangConnect | Fault::Refuse, false) => {
-                network.set_connecting(host, Connecting::Accept);
+        match event.fault {
+            Fault::Client(way) => pave(world, cast, client(event.who), way, begins),
+            Fault::Jump(by) if begins => {
+                jumps.push(Instant::now());
+                tokio::time::advance(by).await;
             }
-            (Fault::Mood(mood), true) => moods.peers[event.peer].set(mood),
-            (Fault::Mood(_), false) => moods.peers[event.peer].set(Mood::Well),
+            Fault::Jump(_) => {}
+            Fault::Mood(mood) => moods.set(event.who, if begins { mood } else { Mood::Well }),
+            Fault::Name(naming) => rename(world, cast, event.who, naming, begins),
+            Fault::Way(way) => {
+                let host = world.peers[event.who].ip();
+                pave(world, cast, host, way, begins);
+            }
+            fault => power(world, event.who, fault, begins),
         }
     }
-    // Faults of one kind may overlap at one peer: whatever was left behind ends here.
+    // Faults of one kind may overlap: whatever was left behind ends here.
     for peer in &world.peers {
         world.network.thaw(peer.ip());
         world.network.set_connecting(peer.ip(), Connecting::Accept);
+        if cast.named {
+            rename(world, cast, peer.number, Naming::Moves, false);
+        }
+        restore(world, cast, peer.ip());
     }
+    (0..cast.clients).for_each(|number| restore(world, cast, client(number)));
     moods.all(Mood::Well);
+    jumps
 }
 
-impl Moods {
-    /// Lets the peers of a world act by their moods.
-    pub(super) fn rule(world: &World, rng: &mut Rng) -> Self {
-        let peers = world.peers.iter().map(|_| Cell::new(Mood::Well)).collect();
-        let moods = Self {
-            peers: Rc::new(peers),
-            fail_once: Rc::default(),
-        };
-        for peer in &world.peers {
-            let (moods, number) = (moods.clone(), peer.number);
-            let rng = RefCell::new(rng.fork());
-            peer.usually(move |entry| {
-                let mood = moods.peers[number].get();
-                let rng = &mut *rng.borrow_mut();
-                if moods.fail_once.take() {
-                    return script(Mood::ResetAfter, entry, rng);
-                }
-                // A bad peer is not always bad.
-                let lucky = mood != Mood::Slow && rng.chance(15);
-                let mood = if lucky { Mood::Well } else { mood };
-                script(mood, entry, rng)
-            });
-        }
-        moods
-    }
+/// Where a client is.
+pub(super) fn client(number: usize) -> IpAddr {
+    IpAddr::from([10, 0, 1, u8::try_from(number + 1).unwrap()])
+}
 
-    pub(super) fn all(&self, mood: Mood) {
-        for peer in &*self.peers {
-            peer.set(mood);
-        }
+fn power(world: &World, peer: usize, fault: Fault, begins: bool) {
+    let (network, host) = (&world.network, world.peers[peer].ip());
+    match (fault, begins) {
+        (Fault::Freeze, true) => network.freeze(host),
+        (Fault::Freeze, false) => network.thaw(host),
+        (Fault::Kill, true) => network.kill(host),
+        (Fault::Kill, false) => network.restart(host),
+        (Fault::HangConnect, true) => network.set_connecting(host, Connecting::Hang),
+        (Fault::Refuse, true) => network.set_connecting(host, Connecting::Refuse),
+        _ => network.set_connecting(host, Connecting::Accept),
     }
 }
 
-fn script(mood: Mood, entry: usize, rng: &mut Rng) -> Script {
-    let whole = answer(200, entry, rng);
-    let read = |step| Script(vec![Step::Body, step]);
-    match mood {
-        Mood::Well => {
-            let mut steps = vec![Step::Body];
-            if rng.chance(50) {
-                steps.push(Step::Wait(rng.millis(0, 60)));
+/// Something happens to the ways between the proxy and a host, or is over.
+fn pave(world: &World, cast: &Cast, host: IpAddr, way: Way, begins: bool) {
+    let network = &world.network;
+    match way {
+        _ if !begins => restore(world, cast, host),
+        Way::CutBoth => {
+            network.sever(PROXY, host);
+            network.sever(host, PROXY);
+        }
+        Way::CutFrom => network.sever(host, PROXY),
+        Way::CutTo => network.sever(PROXY, host),
+        Way::Forget(how) => network.forget(host, PROXY, how),
+        Way::Slow(passage) => {
+            network.set_passage(PROXY, host, passage);
+            network.set_passage(host, PROXY, passage);
+        }
+    }
+}
+
+fn restore(world: &World, cast: &Cast, host: IpAddr) {
+    for (from, to) in [(PROXY, host), (host, PROXY)] {
+        world.network.heal(from, to);
+        world.network.set_passage(from, to, cast.passage);
+    }
+}
+
+fn rename(world: &World, cast: &Cast, peer: usize, naming: Naming, begins: bool) {
+    let (network, host, name) = (&world.network, world.peers[peer].ip(), name(peer));
+    match naming {
+        _ if !begins => {
+            network.restart(host);
+            network.set_answer(&name, &[host], cast.ttl);
+        }
+        Naming::Astray => network.set_answer(&name, &[IpAddr::from([10, 0, 7, 7])], cast.ttl),
+        Naming::Fails => network.forget_name(&name),
+        Naming::Moves => {
+            network.kill(host);
+            network.set_answer(&name, &[second_home(peer)], cast.ttl);
+        }
+        Naming::Silent => network.silence_name(&name),
+    }
+}
+
+/// Lets the peers listen wherever they may be looked for.
+pub(super) fn settle_down(world: &World, cast: &Cast) {
+    for peer in &world.peers {
+        let mut homes = vec![peer.ip()];
+        if cast.named {
+            homes.push(second_home(peer.number));
+        }
+        for home in homes {
+            let address = std::net::SocketAddr::new(home, PORT);
+            match cast.speaks {
+                Speaks::Http1 => peer.listen(&world.network, address, &cast.connections, None),
+                Speaks::Http2 => super::streams::listen(world, peer, address, cast.streams),
             }
-            steps.push(Step::Answer(whole));
-            Script(steps)
+            for (from, to) in [(PROXY, home), (home, PROXY)] {
+                world.network.set_passage(from, to, cast.passage);
+            }
         }
-        Mood::Slow => Script(vec![
-            Step::Body,
-            Step::Wait(Duration::from_millis(400)),
-            Step::Answer(whole),
-        ]),
-        Mood::Busy => read(Step::Answer(answer(503, entry, rng))),
-        Mood::BusyFor1 => read(Step::Answer(
-            answer(503, entry, rng).field("retry-after", "1"),
-        )),
-        Mood::BadGateway => read(Step::Answer(answer(502, entry, rng))),
-        Mood::Broken => read(Step::Answer(answer(500, entry, rng))),
-        Mood::TooMany => read(Step::Answer(answer(429, entry, rng))),
-        Mood::CloseAfter => read(Step::Close),
-        Mood::Cut => {
-            let end = rng.of(&[End::Close, End::Reset]);
-            let pieces: Vec<_> = (0..3).map(|part| body(part, 300)).collect();
-            let mut cut = whole;
-            cut.pieces = pieces;
-            cut.form = rng.of(&[Form::Length, Form::Chunked]);
-            let after = rng.below(3);
-            read(Step::Answer(cut.cut(after, end)))
+        if cast.named {
+            world
+                .network
+                .set_answer(&name(peer.number), &[peer.ip()], cast.ttl);
         }
-        Mood::Garbage => read(Step::Write(b"SSH-2.0-no http here\r\n\r\n".to_vec())),
-        Mood::Hang => read(Step::Hang),
-        Mood::PartialHead => Script(vec![
-            Step::Body,
-            Step::Write(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
-            match rng.below(3) {
-                0 => Step::Close,
-                1 => Step::Hang,
-                _ => Step::Reset,
-            },
-        ]),
-        Mood::ResetAfter => read(Step::Reset),
-        Mood::ResetBefore => Script(vec![Step::Reset]),
-        Mood::ResetWithin => Script(vec![Step::Head, Step::Reset]),
     }
-}
-
-/// An answer whose body says which it is.
-fn answer(status: u16, entry: usize, rng: &mut Rng) -> Answer {
-    let length = rng.of(&[0, 10, 700, 3000]);
-    let whole = body(entry as u64 | ANSWER, length);
-    let mut answer = Answer::new(status, Vec::new());
-    answer.form = rng.of(&[Form::Length, Form::Chunked, Form::Chunked, Form::Close]);
-    let size = rng.of(&[1000, 5000]);
-    answer.pieces = whole.chunks(size).map(<[u8]>::to_vec).collect();
-    if rng.chance(30) {
-        answer.pace = rng.millis(1, 40);
+    for number in 0..cast.clients {
+        restore(world, cast, client(number));
     }
-    answer.field("x-length", &length.to_string())
 }

@@ -1,18 +1,24 @@
 //! What must have held, judged from the ledger, the clients and the reports.
 
-use super::bodies::{ANSWER, body};
-use super::clients::{Seen, What, target};
+use super::bodies::{ANSWER, body, events};
+use super::clients::{Habit, Seen, What, target};
+use super::plan::{Cast, Speaks};
 use super::watch::Watcher;
 use crate::support::{Entry, Logged, Reply, World};
 use lb::Delivery;
 use proxy::session::End;
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// All that is known when a seed has ended.
 pub(super) struct Evidence<'a> {
     pub(super) world: &'a World,
+    pub(super) cast: &'a Cast,
     pub(super) watcher: &'a Watcher,
     pub(super) seen: &'a [Seen],
+    /// When the proxy's machine stood still.
+    pub(super) jumps: &'a [Instant],
 }
 
 impl Evidence<'_> {
@@ -41,10 +47,16 @@ impl Evidence<'_> {
         }
         for seen in self.seen {
             let target = target(seen.number);
-            if let Some(what) = self.client(seen, logged.get(&target)) {
-                broken.push(format!("{} {target}: {what}", seen.method));
+            let logged = logged.get(&target);
+            for what in [
+                self.client(seen, logged),
+                self.deadline(seen),
+                self.rock(seen, logged),
+            ] {
+                let what = what.map(|what| format!("{} {target}: {what}", seen.method));
+                broken.extend(what);
             }
-            if !matches!(seen.what, What::Left) && !logged.contains_key(&target) {
+            if matches!(seen.what, What::Answer(_) | What::Cut(..)) && logged.is_none() {
                 broken.push(format!("{target} was never logged"));
             }
         }
@@ -55,8 +67,9 @@ impl Evidence<'_> {
     fn requests(&self, target: &str, entries: &[Entry], broken: &mut Vec<String>) {
         let number: u64 = target.rsplit('/').next().unwrap().parse().unwrap();
         let method = entries[0].method().unwrap();
-        if method == "POST" && entries.len() > 1 {
-            let peers: Vec<_> = entries.iter().map(|entry| entry.peer).collect();
+        let looked_at: Vec<_> = entries.iter().filter(|entry| !entry.refused).collect();
+        if method == "POST" && looked_at.len() > 1 {
+            let peers: Vec<_> = looked_at.iter().map(|entry| entry.peer).collect();
             broken.push(format!("POST {target} came to peers {peers:?}"));
         }
         for entry in entries {
@@ -77,10 +90,12 @@ impl Evidence<'_> {
         if lengths.len() > 1 {
             broken.push(format!("{target}: bodies of {lengths:?} bytes"));
         }
-        if self.world.spy.delivery(target) == Some(Delivery::NotSent) {
+        if self.world.spy.delivery(target) == Some(Delivery::NotSent)
+            && let Some(entry) = looked_at.first()
+        {
             broken.push(format!(
                 "{target}: said to be not sent, but peer {} has it",
-                entries[0].peer
+                entry.peer
             ));
         }
     }
@@ -95,23 +110,68 @@ impl Evidence<'_> {
 
     /// One request as its client saw it.
     fn client(&self, seen: &Seen, logged: Option<&Logged>) -> Option<String> {
+        let excused = seen.troubled || self.jumped(seen);
+        // A cut that comes with the head takes the head with it: hyper has not flushed it.
+        let cut = logged.is_some_and(|logged| logged.end == End::Cut);
         match &seen.what {
             What::Left => None,
-            What::Nothing(why) => {
-                // A cut that comes with the head takes the head with it: hyper has not flushed it.
-                let cut = logged.is_some_and(|logged| logged.end == End::Cut);
-                (!cut).then(|| format!("no answer: {why:?} {logged:?}"))
-            }
+            What::Answer(reply) => self.whole(seen, reply),
+            _ if excused => None,
+            What::Stuck => Some(format!("neither answer nor end: {logged:?}")),
+            What::Nothing(why) => (!cut).then(|| format!("no answer: {why:?} {logged:?}")),
             What::Cut(reply, why) => {
                 let entries = self.world.ledger.entries();
                 let whole = answer(reply).and_then(|at| entries[at].whole_at);
                 // What a frozen peer writes later comes too late.
-                let whole = whole.is_some_and(|at| at <= seen.ended);
-                let cut = logged.is_some_and(|logged| logged.end == End::Cut);
+                let whole = self.strict() && whole.is_some_and(|at| at <= seen.ended);
                 (whole || !cut).then(|| format!("cut ({why:?}) without need: {logged:?}"))
             }
-            What::Answer(reply) => self.whole(seen, reply),
         }
+    }
+
+    /// What peers write arrives, and at once.
+    fn strict(&self) -> bool {
+        self.cast.calm && self.cast.speaks == Speaks::Http1
+    }
+
+    /// Whether the proxy's machine stood still while this was on its way, or shortly before.
+    fn jumped(&self, seen: &Seen) -> bool {
+        let after = Duration::from_secs(10);
+        self.jumps
+            .iter()
+            .any(|at| *at <= seen.ended && seen.began <= *at + LONGEST_JUMP + after)
+    }
+
+    /// Every request comes to an end within its deadline.
+    fn deadline(&self, seen: &Seen) -> Option<String> {
+        let slow = matches!(seen.habit, Habit::Lingers(_)) || matches!(seen.what, What::Left);
+        let endless = match &seen.what {
+            What::Answer(reply) | What::Cut(reply, _) => is_stream(reply),
+            _ => false,
+        };
+        if slow || endless || seen.troubled || self.jumped(seen) {
+            return None;
+        }
+        let took = seen.ended.duration_since(seen.began);
+        (took > self.cast.total + TARDINESS).then(|| format!("took {took:?}"))
+    }
+
+    /// With one healthy peer, and a policy that is up to it, no request fails that may be
+    /// repeated; but an answer that has begun may be cut.
+    fn rock(&self, seen: &Seen, logged: Option<&Logged>) -> Option<String> {
+        self.cast.rock?;
+        // What is longer than what is kept cannot be sent again.
+        if seen.method == "POST" || seen.troubled || seen.body > self.cast.replay {
+            return None;
+        }
+        let failed = match &seen.what {
+            What::Answer(reply) => {
+                reply.proxy_error().is_some() || matches!(reply.status, 429 | 502..=504)
+            }
+            What::Nothing(_) => logged.is_none_or(|logged| logged.end != End::Cut),
+            _ => false,
+        };
+        failed.then(|| format!("failed beside a healthy peer: {:?} {logged:?}", seen.what))
     }
 
     /// A whole answer is one that a peer gave whole, or the proxy's own.
@@ -132,15 +192,24 @@ impl Evidence<'_> {
             let in_time = entry.whole_at.is_some_and(|at| at <= seen.ended);
             in_time && entry.answered < Some(500) && entry.target() == Some(&target(seen.number))
         };
-        if reply.status >= 500 && entries[at + 1..].iter().any(better) {
+        if self.strict() && reply.status >= 500 && entries[at + 1..].iter().any(better) {
             return Some(format!("a worse answer than the last: {reply:?}"));
+        }
+        if seen.trailers && seen.method != "HEAD" && reply.status == 200 {
+            let announced = reply.head.get("trailer").is_some();
+            let came = reply.trailers == [("x-end".to_owned(), at.to_string())];
+            if announced && !came {
+                return Some(format!("its trailers are {:?}", reply.trailers));
+            }
         }
         let expected = if seen.method == "HEAD" {
             Vec::new()
+        } else if is_stream(reply) {
+            events(at as u64 | ANSWER, length as u64).concat()
         } else {
             body(at as u64 | ANSWER, length)
         };
-        (reply.body != expected).then(|| "not the bytes the peer sent".to_owned())
+        (without_comments(reply) != expected).then(|| "not the bytes the peer sent".to_owned())
     }
 
     /// Charged retries within the budget of ten seconds. Looked at for eight, because the budget
@@ -180,3 +249,20 @@ fn answer(reply: &Reply) -> Option<usize> {
 fn length(reply: &Reply) -> Option<usize> {
     reply.head.get("x-length")?.parse().ok()
 }
+
+fn is_stream(reply: &Reply) -> bool {
+    reply.head.get("content-type") == Some("text/event-stream")
+}
+
+/// A body without the comments that keep a stream of events alive.
+fn without_comments(reply: &Reply) -> Vec<u8> {
+    if !is_stream(reply) {
+        return reply.body.clone();
+    }
+    reply.text().replace("\n\n:\n\n", "\n\n").into_bytes()
+}
+
+/// What a whole answer may take longer than its deadline: a tick, and the way to the client.
+const TARDINESS: Duration = Duration::from_secs(1);
+/// The longest time for which the proxy's machine stands still.
+const LONGEST_JUMP: Duration = Duration::from_secs(100);

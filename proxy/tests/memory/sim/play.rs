@@ -1,14 +1,17 @@
 //! One seed, from the first request to the last connection.
 
 use super::bodies::body;
-use super::clients::{Askers, Manner, What, pause, stay, target};
-use super::faults::{Mood, Moods, events, happen};
+use super::clients::{Asker, Askers, Manner, What, pause, target};
+use super::faults::{events, happen, settle_down};
+use super::http1::stay;
 use super::invariants::Evidence;
-use super::plan::plan;
+use super::moods::{Mood, Moods};
+use super::plan::{Cast, plan};
+use super::story::tell;
 use super::watch::Watcher;
-use crate::support::{Ask, Client, PROXY, Rng, World, run, settle};
+use crate::support::{Ask, Client, PROXY, Rng, World, run_within, settle};
 use lb::Change;
-use std::fmt::Write as _;
+use proxy::memory::Forgotten;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +21,8 @@ use tokio::time::Instant;
 pub(super) struct Story {
     pub(super) requests: u64,
     pub(super) faults: usize,
+    /// Virtual time.
+    pub(super) took: Duration,
     /// Invariants that did not hold.
     pub(super) broken: Vec<String>,
     /// All that happened, in order.
@@ -27,26 +32,30 @@ pub(super) struct Story {
 
 /// Plays a seed.
 pub(super) fn play(seed: u64) -> Story {
-    run(async {
+    run_within(TOO_LONG, async {
         let mut rng = Rng::new(seed);
-        let mut plan = plan(seed, &mut rng);
+        let (mut plan, cast) = plan(seed, &mut rng);
         let watcher = Watcher::default();
         plan.wish.watch = Some(Box::new(watcher.clone()));
-        let replay = plan.limits.replay_body;
+        let origin = Instant::now();
         let world = Rc::new(plan.start());
-        let moods = Moods::rule(&world, &mut rng);
+        settle_down(&world, &cast);
+        let moods = Moods::rule(&world, cast.speaks, &mut rng);
         let mut stage = Stage {
-            origin: Instant::now(),
+            origin,
             world,
+            cast,
             moods,
             watcher,
             askers: Askers::default(),
+            jumps: Vec::new(),
             broken: Vec::new(),
         };
-        let faults = stage.trouble(&mut rng, replay).await;
+        let faults = stage.trouble(&mut rng).await;
         let requests = stage.askers.asked();
+        stage.idle(&mut rng).await;
         stage.recover().await;
-        stage.replay_room(replay).await;
+        stage.replay_room().await;
         stage.leavers(&mut rng).await;
         stage.end(requests, faults).await
     })
@@ -55,44 +64,101 @@ pub(super) fn play(seed: u64) -> Story {
 struct Stage {
     origin: Instant,
     world: Rc<World>,
+    cast: Cast,
     moods: Moods,
     watcher: Watcher,
     askers: Askers,
+    /// When the proxy's machine stood still.
+    jumps: Vec<Instant>,
     broken: Vec<String>,
 }
 
 impl Stage {
     /// Faults, and clients in the middle of them.
-    async fn trouble(&mut self, rng: &mut Rng, replay: usize) -> usize {
-        let events = events(rng, self.world.peers.len(), SPAN);
+    async fn trouble(&mut self, rng: &mut Rng) -> usize {
+        let events = events(rng, &self.cast, SPAN);
         let total = rng.between(200, 230);
-        let clients = rng.between(4, 12);
         let manner = Manner {
             leave: rng.of(&[0, 10, 25]),
-            pause: pause(SPAN, clients, total),
-            largest: replay + 5000,
+            pause: pause(SPAN, self.cast.clients, total),
+            largest: match self.cast.rock {
+                Some(_) => self.cast.replay,
+                None => self.cast.replay + 5000,
+            },
+            total,
         };
-        let tasks: Vec<_> = (1..=clients)
-            .map(|name| {
-                let name = u8::try_from(name).unwrap();
-                let world = Rc::clone(&self.world);
-                let asking = self
-                    .askers
-                    .clone()
-                    .client(world, name, rng.fork(), manner, total);
-                tokio::task::spawn_local(asking)
-            })
+        let troubled: Vec<_> = (0..self.cast.clients)
+            .map(|client| events.iter().any(|event| event.troubles(client)))
             .collect();
-        happen(&self.world, &self.moods, &events).await;
-        for task in tasks {
-            task.await.unwrap();
+        let crowd = self.crowd(rng, manner, &troubled);
+        let (world, moods) = (&self.world, &self.moods);
+        let jumps = happen(world, &self.cast, moods, &events).await;
+        self.jumps.extend(jumps);
+        for one in crowd {
+            one.await.unwrap();
         }
         events.len()
     }
 
+    fn crowd(
+        &self,
+        rng: &mut Rng,
+        manner: Manner,
+        troubled: &[bool],
+    ) -> Vec<tokio::task::JoinHandle<()>> {
+        let clients = 0..self.cast.clients;
+        clients
+            .map(|number| {
+                let asker = Asker {
+                    world: Rc::clone(&self.world),
+                    askers: self.askers.clone(),
+                    number,
+                    modern: rng.chance(self.cast.modern),
+                    rng: rng.fork(),
+                    manner,
+                    troubled: troubled[number],
+                };
+                tokio::task::spawn_local(asker.run())
+            })
+            .collect()
+    }
+
+    /// A long time without requests, in which connections are forgotten; then some more.
+    async fn idle(&mut self, rng: &mut Rng) {
+        if self.cast.idle.is_zero() {
+            return;
+        }
+        if !self.cast.calm {
+            for peer in &self.world.peers {
+                let how = rng.of(&[None, Some(Forgotten::Resets), Some(Forgotten::Swallows)]);
+                if let Some(how) = how
+                    && self.cast.rock != Some(peer.number)
+                {
+                    self.world.network.forget(peer.ip(), PROXY, how);
+                }
+            }
+        }
+        settle(self.cast.idle).await;
+        let manner = Manner {
+            leave: 10,
+            pause: 500,
+            largest: 1000,
+            total: self.askers.asked() + 40,
+        };
+        for one in self.crowd(rng, manner, &vec![false; self.cast.clients]) {
+            one.await.unwrap();
+        }
+    }
+
     /// When the faults have ended, everything works again in bounded time, by itself.
     async fn recover(&mut self) {
-        settle(RECOVERY).await;
+        let check = &self.world.group.settings.health_check;
+        let mut wait = RECOVERY + check.interval * 3;
+        if !self.cast.calm {
+            // What was forgotten without a word is noticed by the system.
+            wait += Duration::from_secs(60);
+        }
+        settle(wait).await;
         let mut client = Client::new(&self.world).await;
         for method in ["POST", "GET", "PUT", "GET", "POST", "DELETE", "GET", "POST"] {
             let number = self.askers.number();
@@ -116,15 +182,11 @@ impl Stage {
     }
 
     /// All the room for replays is free again: a body as large as may be is sent twice.
-    async fn replay_room(&mut self, room: usize) {
+    async fn replay_room(&mut self) {
         let policy = &self.world.group.lb.policy().retry;
-        let tokens = self
-            .world
-            .group
-            .lb
-            .view(self.world.clock.now())
-            .retry_tokens;
-        if policy.attempts < 2 || !policy.when.reset || tokens == 0 {
+        let view = self.world.group.lb.view(self.world.clock.now());
+        let repeats = policy.attempts > 1 && policy.when.reset && view.retry_tokens > 0;
+        if !repeats || self.cast.rock.is_some() {
             return;
         }
         let mut clients = Vec::new();
@@ -133,7 +195,7 @@ impl Stage {
         }
         // Four at once take all the room there is; the last is the one that needs it.
         let number = self.askers.number();
-        let ask = Ask::new("PUT", &target(number)).body(body(number, room));
+        let ask = Ask::new("PUT", &target(number)).body(body(number, self.cast.replay));
         self.moods.fail_once.set(true);
         match stay(&mut clients[0], &ask).await {
             What::Answer(reply) if reply.status == 200 => {}
@@ -153,10 +215,13 @@ impl Stage {
         let failures =
             |world: &World| -> Vec<u32> { world.view().iter().map(|peer| peer.failures).collect() };
         let before = (opened(&self.world), failures(&self.world));
+        let methods = ["GET", "POST", "PUT", "DELETE", "GET", "POST", "HEAD", "GET"];
         let mut waiting = Vec::new();
-        for method in ["GET", "POST", "PUT", "DELETE", "GET", "POST", "HEAD", "GET"] {
+        for _ in methods {
+            waiting.push(Client::new(&self.world).await);
+        }
+        for (client, method) in waiting.iter_mut().zip(methods) {
             let number = self.askers.number();
-            let mut client = Client::new(&self.world).await;
             let mut ask = Ask::new(method, &target(number));
             if matches!(method, "POST" | "PUT") {
                 ask = ask.body(body(number, 300));
@@ -164,13 +229,18 @@ impl Stage {
             let bytes = ask.bytes();
             let part = bytes.len() - rng.below(3);
             client.send(&bytes[..part]).await;
-            waiting.push(client);
         }
         settle(Duration::from_millis(100)).await;
         drop(waiting);
         settle(Duration::from_secs(1)).await;
         let after = (opened(&self.world), failures(&self.world));
-        if before != after {
+        // A success that was on its way may make it better.
+        let worse = before
+            .1
+            .iter()
+            .zip(&after.1)
+            .any(|(before, after)| before < after);
+        if worse || before.0 != after.0 {
             let what = format!("clients that left changed breakers: {before:?} -> {after:?}");
             self.broken.push(what);
         }
@@ -180,6 +250,52 @@ impl Stage {
     /// Nothing is left, and the server ends at once.
     async fn end(mut self, requests: u64, faults: usize) -> Story {
         settle(Duration::from_secs(1)).await;
+        self.nothing_is_left();
+        let world = &self.world;
+        world.control.shutdown();
+        // Looks, ten virtual milliseconds apart.
+        let mut looks = 0;
+        while !world.serving.is_finished() {
+            settle(Duration::from_millis(10)).await;
+            looks += 1;
+        }
+        if looks > 20 {
+            self.broken.push(format!("it took {looks} looks to end"));
+        }
+        // Peers that write events to nobody are done by then.
+        settle(Duration::from_secs(200)).await;
+        let left = world.network.connections(PROXY);
+        if left != 0 {
+            self.broken.push(format!("{left} connections are left"));
+        }
+        let tasks = tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks();
+        let listeners = self.cast.listeners() + world.peers.len();
+        if tasks != listeners {
+            let what = format!("{tasks} tasks are left, {listeners} of them listeners");
+            self.broken.push(what);
+        }
+        Evidence {
+            world,
+            cast: &self.cast,
+            watcher: &self.watcher,
+            seen: &self.askers.seen.borrow(),
+            jumps: &self.jumps,
+        }
+        .judge(&mut self.broken);
+        let text = tell(world, &self.askers, self.origin);
+        Story {
+            requests,
+            faults,
+            took: self.origin.elapsed(),
+            broken: self.broken,
+            hash: lb::hash64(text.as_bytes()),
+            text,
+        }
+    }
+
+    fn nothing_is_left(&mut self) {
         let world = &self.world;
         let open = world.metrics.connections_active.get();
         if open != 0 {
@@ -199,82 +315,6 @@ impl Stage {
                 self.broken.push(what);
             }
         }
-        world.control.shutdown();
-        // Looks, ten virtual milliseconds apart.
-        let mut looks = 0;
-        while !world.serving.is_finished() {
-            settle(Duration::from_millis(10)).await;
-            looks += 1;
-        }
-        if looks > 20 {
-            self.broken.push(format!("it took {looks} looks to end"));
-        }
-        settle(Duration::from_secs(1)).await;
-        let left = world.network.connections(PROXY);
-        if left != 0 {
-            self.broken.push(format!("{left} connections are left"));
-        }
-        Evidence {
-            world,
-            watcher: &self.watcher,
-            seen: &self.askers.seen.borrow(),
-        }
-        .judge(&mut self.broken);
-        let text = self.text();
-        Story {
-            requests,
-            faults,
-            broken: self.broken,
-            hash: lb::hash64(text.as_bytes()),
-            text,
-        }
-    }
-
-    /// All that happened, in order.
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let at = |instant: Instant| instant.duration_since(self.origin).as_micros();
-        for entry in self.world.ledger.entries().iter() {
-            let start = entry.head.as_ref().map_or("", |head| &head.start);
-            let (peer, connection, bytes) = (entry.peer, entry.connection, entry.body.len());
-            let hash = lb::hash64(&entry.body);
-            let (complete, answered) = (entry.complete, entry.answered);
-            writeln!(
-                text,
-                "{:>9} peer {peer} on {connection}: {start} {bytes} {hash:x} complete={complete} answered={answered:?}",
-                at(entry.at)
-            )
-            .unwrap();
-        }
-        for seen in self.askers.seen.borrow().iter() {
-            let what = match &seen.what {
-                What::Answer(reply) | What::Cut(reply, _) => {
-                    let mut fields = reply.head.fields.clone();
-                    // The only thing in a run that is of the real world.
-                    fields.retain(|(name, _)| name != "date");
-                    let hash = lb::hash64(&reply.body);
-                    format!("{} {} {hash:x} {fields:?}", reply.status, reply.body.len())
-                }
-                other => format!("{other:?}"),
-            };
-            writeln!(
-                text,
-                "{:>9} {:>9} client: {} {} {} -> {what}",
-                at(seen.began),
-                at(seen.ended),
-                seen.method,
-                seen.number,
-                seen.body
-            )
-            .unwrap();
-        }
-        for logged in self.world.spy.logged() {
-            writeln!(text, "{logged:?}").unwrap();
-        }
-        for change in self.world.spy.changes() {
-            writeln!(text, "{change:?}").unwrap();
-        }
-        text
     }
 }
 
@@ -283,3 +323,5 @@ const SPAN: Duration = Duration::from_secs(15);
 /// The longest a breaker stays open (four seconds and half as much jitter), twice, with some
 /// health checks.
 const RECOVERY: Duration = Duration::from_secs(15);
+/// In virtual time; longer than any run.
+const TOO_LONG: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -33,8 +33,9 @@ struct Request {
     others: Vec<usize>,
     /// Attempts that do not count.
     free: u32,
-    /// Another attempt takes a token of the budget.
+    /// Another attempt takes a token of the budget; the present one has, then.
     charge: bool,
+    charged: Option<Time>,
     logged: u32,
 }
 
@@ -76,8 +77,11 @@ impl Watched {
         }
         let request = self.request(session);
         let counted = attempt.number - request.free;
+        request.charged = None;
         if std::mem::take(&mut request.charge) {
-            self.charges.push(session.clock().now());
+            let now = session.clock().now();
+            request.charged = Some(now);
+            self.charges.push(now);
         }
         if counted > retry.attempts {
             self.breaks(session, "more attempts than the policy has");
@@ -135,6 +139,15 @@ impl Watch for Watcher {
         let (session, lb) = (attempt.session, &attempt.group.lb);
         let class = lb::classify(outcome);
         let request = seen.request(session);
+        // What did not reach a peer gives its token back.
+        if let Some(charged) = request.charged.take()
+            && class.delivery == Delivery::NotSent
+            && let Some(at) = seen.charges.iter().position(|at| *at == charged)
+        {
+            seen.charges.remove(at);
+        }
+        let request = seen.request(session);
+        let first = request.free == 0;
         let free = match class.retry {
             Repeat::Any { free } => free,
             // Forgiven once.
@@ -143,7 +156,7 @@ impl Watch for Watcher {
         };
         request.free += u32::from(free);
         request.charge = !free && class.delivery != Delivery::NotSent;
-        request.others = if free {
+        request.others = if free && first {
             Vec::new()
         } else {
             let view = lb.view(session.clock().now());

@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) trailers: Vec<(String, String)>,
     /// Its last byte came.
     pub(crate) complete: bool,
+    /// The peer said that it has not looked at it.
+    pub(crate) refused: bool,
     /// The status of the answer that the peer began to write.
     pub(crate) answered: Option<u16>,
     /// When the peer had written the whole answer.
@@ -38,6 +40,7 @@ impl Ledger {
             body: Vec::new(),
             trailers: Vec::new(),
             complete: false,
+            refused: false,
             answered: None,
             whole_at: None,
         });

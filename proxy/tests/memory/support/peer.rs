@@ -44,10 +44,22 @@ impl Peer {
             }))),
             ledger: ledger.clone(),
         };
+        peer.listen(network, address, connections, acceptor);
+        peer
+    }
+
+    /// Listens at an address, which may be one of several.
+    pub(crate) fn listen(
+        &self,
+        network: &MemoryNetwork,
+        address: SocketAddr,
+        connections: &Rc<Cell<u64>>,
+        acceptor: Option<TlsAcceptor>,
+    ) {
         let network = network.seen_from(address.ip());
         let socket = network.bind(address).unwrap();
         let listener = network.listen(socket).unwrap();
-        let (accepting, connections) = (peer.clone(), Rc::clone(connections));
+        let (accepting, connections) = (self.clone(), Rc::clone(connections));
         tokio::task::spawn_local(async move {
             loop {
                 let (stream, _) = network.accept(&listener).await.unwrap();
@@ -66,7 +78,12 @@ impl Peer {
                 });
             }
         });
-        peer
+    }
+
+    /// What it does with a request, whatever the protocol.
+    pub(crate) fn script(&self, entry: usize) -> Script {
+        let scripted = self.scripts.borrow_mut().pop_front();
+        scripted.unwrap_or_else(|| (self.usual.borrow_mut())(entry))
     }
 
     pub(crate) fn ip(&self) -> IpAddr {
@@ -91,8 +108,7 @@ impl Peer {
     async fn serve(self, mut wire: Wire, connection: u64) {
         while wire.first_byte().await.is_ok() {
             let entry = self.ledger.begin(self.number, connection);
-            let scripted = self.scripts.borrow_mut().pop_front();
-            let script = scripted.unwrap_or_else(|| (self.usual.borrow_mut())(entry));
+            let script = self.script(entry);
             let mut exchange = Exchange {
                 peer: &self,
                 wire,
@@ -158,6 +174,13 @@ impl Exchange<'_> {
                     self.peer.ledger.entry(self.entry).body = came;
                 }
                 Step::Finish => self.wire.finish().await,
+                Step::Interim(status) => {
+                    let interim = format!("HTTP/1.1 {status} Interim\r\n\r\n");
+                    self.write(interim.as_bytes()).await?;
+                }
+                Step::GoAway | Step::Leave | Step::Refuse => {
+                    return Err(Broken::Malformed("only with HTTP/2".to_owned()));
+                }
                 Step::Close => return Ok(Next::Close),
                 Step::Hang => self.hang().await,
                 Step::Reset => return Ok(self.reset()),
@@ -205,7 +228,7 @@ impl Exchange<'_> {
         self.write(&answer.head()).await
     }
 
-    async fn nothing(&mut self, wait: std::time::Duration) {
+    async fn nothing(&mut self, wait: Duration) {
         assert_eq!(self.wire.pending(), b"", "too early");
         let came = tokio::time::timeout(wait, self.wire.first_byte()).await;
         assert!(came.is_err(), "too early: {:?}", self.wire.pending());

@@ -6,13 +6,18 @@ use tokio::runtime::{Builder, LocalOptions};
 
 /// Runs a test in virtual time.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    run_within(TOO_LONG, test)
+}
+
+/// Runs a test that may take so much virtual time.
+pub(crate) fn run_within<T>(limit: Duration, test: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build_local(LocalOptions::default())
         .unwrap();
     // The proxy's own tick keeps virtual time going, so what waits for ever ends here.
-    let bounded = async { tokio::time::timeout(TOO_LONG, test).await };
+    let bounded = async { tokio::time::timeout(limit, test).await };
     runtime.block_on(bounded).expect("the test stands still")
 }
 

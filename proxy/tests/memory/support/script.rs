@@ -1,6 +1,6 @@
 //! What a peer does with one request.
 
-use super::client::{chunk, chunked};
+use super::client::chunk;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -37,6 +37,14 @@ pub(crate) enum Step {
     Finish,
     /// Notes what comes as the body, and writes these bytes meanwhile.
     Both(Vec<u8>),
+    /// Writes an interim answer.
+    Interim(u16),
+    /// HTTP/2: refuses the stream unseen (RFC 9113 §8.7).
+    Refuse,
+    /// HTTP/2: says that this stream and those after it are not looked at (RFC 9113 §6.8).
+    GoAway,
+    /// HTTP/2: takes no streams after this one, and says so in order.
+    Leave,
     /// Closes in order.
     Close,
     /// Reads on and answers nothing, until the other end has gone.
@@ -51,6 +59,8 @@ pub(crate) struct Answer {
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) pieces: Vec<Vec<u8>>,
     pub(crate) form: Form,
+    /// After a body in chunks, or over HTTP/2.
+    pub(crate) trailers: Vec<(String, String)>,
     /// Between two pieces.
     pub(crate) pace: Duration,
     /// Ends after so many pieces, and with them the connection.
@@ -81,6 +91,7 @@ impl Answer {
             fields: Vec::new(),
             pieces: vec![body.into()],
             form: Form::Length,
+            trailers: Vec::new(),
             pace: Duration::ZERO,
             cut: None,
         }
@@ -142,7 +153,14 @@ impl Answer {
     /// What follows the last piece.
     pub(crate) fn end(&self) -> Vec<u8> {
         match self.form {
-            Form::Chunked => chunked(std::iter::empty()),
+            Form::Chunked => {
+                let mut bytes = b"0\r\n".to_vec();
+                for (name, value) in &self.trailers {
+                    bytes.extend(format!("{name}: {value}\r\n").into_bytes());
+                }
+                bytes.extend_from_slice(b"\r\n");
+                bytes
+            }
             Form::Length | Form::Close | Form::Bare => Vec::new(),
         }
     }
