@@ -125,21 +125,35 @@ impl Group {
         };
         let was: Vec<Option<PeerIndex>> = settings.peers.iter().map(find).collect();
         let tls = connector(&settings).map_err(GroupError::Tls)?;
-        let peers = settings.peers.iter().zip(&was).map(|(peer, was)| {
-            let new = Peer::new(peer, &settings, tls.as_deref())?;
-            let mut left = leaving.iter().filter(|left| {
+        let back = settings.peers.iter().map(|peer| {
+            leaving.iter().find(|left| {
                 left.is(&settings.name, &peer.peer.name) && same(peer, &left.group, left.peer)
-            });
-            let before = was.map(|was| self.peer(was));
-            let before = before.or_else(|| left.next().map(|left| left.group.peer(left.peer)));
-            Ok(match before {
-                Some(before) => new.following(before),
-                None => new,
             })
         });
+        let back: Vec<Option<&Departed>> = back.collect();
+        let befores = was.iter().zip(&back);
+        let peers = settings
+            .peers
+            .iter()
+            .zip(befores)
+            .map(|(peer, (was, left))| {
+                let new = Peer::new(peer, &settings, tls.as_deref())?;
+                let before = was.map(|was| self.peer(was));
+                let before = before.or_else(|| left.map(|left| left.group.peer(left.peer)));
+                Ok(match before {
+                    Some(before) => new.following(before),
+                    None => new,
+                })
+            });
         let peers = peers.collect::<Result<Box<[Peer]>, GroupError>>()?;
         let (name, policy) = (settings.name.clone(), settings.policy.clone());
-        let lb = self.lb.succeeded(name, specs(&settings), policy, was);
+        let back = back.into_iter();
+        let back: Vec<_> = back
+            .map(|left| left.map(|left| (Arc::clone(&left.group.lb), left.peer)))
+            .collect();
+        let lb = self
+            .lb
+            .succeeded(name, specs(&settings), policy, was, &back);
         let known = known(&peers);
         Ok(Arc::new(Self {
             lb: lb.map_err(GroupError::Policy)?,

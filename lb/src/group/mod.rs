@@ -124,12 +124,13 @@ impl Group {
         policy: GroupPolicy,
     ) -> Result<Arc<Self>, GroupError> {
         let was = vec![None; peers.len()];
-        Self::build(name.into(), peers, policy, was, |_| Lasting::new())
+        Self::build(name.into(), peers, policy, was, |_, _| Lasting::new())
     }
 
     /// Makes the group that comes after this one; `was` tells which peer of this group each of
     /// the new ones is. What is in flight on such a peer counts in both, and whoever waits on it
-    /// hears of its losses in either; [`Group::inherit`] takes over the rest.
+    /// hears of its losses in either; [`Group::inherit`] takes over the rest. `back` tells which
+    /// of an earlier group are those that had left: what is still in flight on them counts too.
     ///
     /// # Errors
     ///
@@ -140,10 +141,15 @@ impl Group {
         peers: Vec<Peer>,
         policy: GroupPolicy,
         mut was: Vec<Option<PeerIndex>>,
+        back: &[Option<(Arc<Self>, PeerIndex)>],
     ) -> Result<Arc<Self>, GroupError> {
         was.resize(peers.len(), None);
-        Self::build(name.into(), peers, policy, was, |was| {
-            let slot = was.and_then(|was| self.slot(was));
+        Self::build(name.into(), peers, policy, was, |at, was| {
+            let left = || back.get(at)?.as_ref();
+            let slot = match was {
+                Some(was) => self.slot(was),
+                None => left().and_then(|(group, was)| group.slot(*was)),
+            };
             slot.map_or_else(Lasting::new, |slot| Arc::clone(&slot.lasting))
         })
     }
@@ -153,7 +159,7 @@ impl Group {
         peers: Vec<Peer>,
         policy: GroupPolicy,
         was: Vec<Option<PeerIndex>>,
-        lasting: impl Fn(Option<PeerIndex>) -> Arc<Lasting>,
+        lasting: impl Fn(usize, Option<PeerIndex>) -> Arc<Lasting>,
     ) -> Result<Arc<Self>, GroupError> {
         check(&peers, &policy)?;
         let regions = regions(&peers);
@@ -174,7 +180,8 @@ impl Group {
             slots: peers
                 .iter()
                 .zip(&was)
-                .map(|(peer, was)| Slot::new(peer.weight, lasting(*was)))
+                .enumerate()
+                .map(|(at, (peer, was))| Slot::new(peer.weight, lasting(at, *was)))
                 .collect(),
             was: was.into_boxed_slice(),
             hot: Hot::new(),

@@ -269,7 +269,7 @@ impl World {
         let peers = self.group.peers().to_vec();
         let policy = self.group.policy().clone();
         let was = (0..).map(PeerIndex).map(Some).take(peers.len()).collect();
-        let Ok(group) = self.group.succeeded("model", peers, policy, was) else {
+        let Ok(group) = self.group.succeeded("model", peers, policy, was, &[]) else {
             return;
         };
         group.inherit(&self.group, self.now);

@@ -232,3 +232,24 @@ fn result() -> Answer {
     let result = r#"{"jsonrpc":"2.0","id":2,"result":{}}"#;
     Answer::new(200, result).field("content-type", "application/json")
 }
+
+#[test]
+fn a_request_outlasts_its_peer_leaving_coming_back_and_leaving_again() {
+    run(async {
+        let gate = Renewed::start(&settings(&[0, 1]));
+        let answer = Step::Answer(Answer::new(200, "late"));
+        gate.peers[0].next(Script(vec![Step::Body, Step::Wait(5 * SECOND), answer]));
+        let mut waiting = client(&gate).await;
+        waiting.send(&Ask::get("/").bytes()).await;
+        for peers in [&[1][..], &[0, 1], &[1]] {
+            settle(SECOND).await;
+            gate.reload(&settings(peers)).await.unwrap();
+        }
+        settle(SECOND).await;
+        assert_eq!(admin(&gate), [Admin::Draining]);
+        let reply = waiting.wire.reply("GET").await.unwrap();
+        assert_eq!((reply.status, reply.peer()), (200, Some("0")));
+        settle(SECOND).await;
+        assert!(admin(&gate).is_empty());
+    });
+}

@@ -16,7 +16,10 @@ fn reload_with(world: &World, peers: Vec<Peer>, policy: GroupPolicy) -> World {
         same.map(|(index, _)| index)
     };
     let was = peers.iter().map(by_name).collect();
-    let group = world.group.succeeded("group", peers, policy, was).unwrap();
+    let group = world
+        .group
+        .succeeded("group", peers, policy, was, &[])
+        .unwrap();
     group.inherit(&world.group, world.now);
     World {
         group,
@@ -179,7 +182,9 @@ fn a_peer_of_the_same_name_that_is_another_begins_afresh() {
     old.break_(0);
     let policy = old.group.policy().clone();
     let was = vec![None, Some(B)];
-    let group = old.group.succeeded("group", peers(&[1, 1]), policy, was);
+    let group = old
+        .group
+        .succeeded("group", peers(&[1, 1]), policy, was, &[]);
     let group = group.unwrap();
     group.inherit(&old.group, old.now);
     assert_eq!(group.losses(A), 0);

@@ -43,6 +43,8 @@ pub(super) enum What {
 /// What a client does with an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Habit {
+    /// Sends what it sends in three parts, with pauses.
+    Dribbles(Duration),
     /// Sends only a part, if so many bytes are given, and leaves so much later.
     Leaves(Option<usize>, Duration),
     /// Reads the head, and the rest after a while.
@@ -150,6 +152,8 @@ impl Asker {
             Habit::Leaves(part, rng.millis(0, 300))
         } else if rng.chance(3) {
             Habit::Lingers(rng.millis(100, 8000))
+        } else if rng.chance(8) {
+            Habit::Dribbles(rng.millis(1, 1500))
         } else {
             Habit::Reads
         };

@@ -235,6 +235,7 @@ fn rename(world: &World, cast: &Cast, peer: usize, naming: Naming, begins: bool)
 /// Lets the peers listen wherever they may be looked for.
 pub(super) fn settle_down(world: &World, cast: &Cast) {
     for peer in &world.peers {
+        peer.keep_alive.set(cast.keep_alive);
         let mut homes = vec![peer.ip()];
         if cast.named {
             homes.push(second_home(peer.number));

@@ -2,6 +2,7 @@
 
 use super::clients::{Asker, Habit, METHODS, Order, PATIENCE, What};
 use crate::support::{Ask, Client};
+use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Asks until all have asked enough.
@@ -73,7 +74,10 @@ async fn ask(client: &mut Client, order: &Order) -> What {
     let bytes = bytes(&order.ask);
     let Habit::Leaves(part, patience) = order.habit else {
         let asking = async {
-            client.send(&bytes).await;
+            match order.habit {
+                Habit::Dribbles(pause) => dribble(client, &bytes, pause).await,
+                _ => client.send(&bytes).await,
+            }
             read(client, order).await
         };
         return timeout(PATIENCE, asking).await.unwrap_or(What::Stuck);
@@ -85,6 +89,16 @@ async fn ask(client: &mut Client, order: &Order) -> What {
     };
     drop(timeout(patience, leaving).await);
     What::Left
+}
+
+/// Sends in parts; a server that has heard enough is answered with silence.
+async fn dribble(client: &mut Client, bytes: &[u8], pause: Duration) {
+    for (at, part) in bytes.chunks(bytes.len() / 3 + 1).enumerate() {
+        if at > 0 {
+            sleep(pause).await;
+        }
+        client.send(part).await;
+    }
 }
 
 fn bytes(ask: &Ask) -> Vec<u8> {

@@ -129,7 +129,16 @@ async fn exchange(sender: SendRequest<Bytes>, order: &Order) -> Option<What> {
         if let Some(body) = body {
             let (length, ends) = (body.len().min(part), part >= body.len());
             let mut sent = 0;
+            let size = match order.habit {
+                Habit::Dribbles(_) => size.min(length / 3 + 1),
+                _ => size,
+            };
             while sent < length {
+                if let Habit::Dribbles(pause) = order.habit
+                    && sent > 0
+                {
+                    sleep(pause).await;
+                }
                 let piece = size.min(length - sent);
                 let last = ends && sent + piece == length;
                 let data = Bytes::copy_from_slice(&body[sent..sent + piece]);

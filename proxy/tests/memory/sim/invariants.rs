@@ -4,7 +4,7 @@ use super::bodies::{ANSWER, body, events};
 use super::clients::{Habit, Seen, What, target};
 use super::plan::{Cast, Speaks};
 use super::watch::Watcher;
-use crate::support::{Entry, Logged, Reply, World};
+use crate::support::{Broken, Entry, Logged, Reply, World};
 use lb::Delivery;
 use proxy::session::End;
 use std::collections::BTreeMap;
@@ -86,6 +86,8 @@ impl Evidence<'_> {
             .filter(|entry| entry.complete)
             .map(|entry| entry.body.len())
             .collect();
+        let sent = self.seen.iter().find(|seen| seen.number == number);
+        lengths.extend(sent.map(|seen| seen.body).filter(|_| !lengths.is_empty()));
         lengths.dedup();
         if lengths.len() > 1 {
             broken.push(format!("{target}: bodies of {lengths:?} bytes"));
@@ -118,12 +120,16 @@ impl Evidence<'_> {
             What::Answer(reply) => self.whole(seen, reply),
             _ if excused => None,
             What::Stuck => Some(format!("neither answer nor end: {logged:?}")),
+            // A connection may end after an answer that came before the request was read.
+            What::Nothing(Broken::Ended) if logged.is_none() => None,
             What::Nothing(why) => (!cut).then(|| format!("no answer: {why:?} {logged:?}")),
             What::Cut(reply, why) => {
                 let entries = self.world.ledger.entries();
-                let whole = answer(reply).and_then(|at| entries[at].whole_at);
-                // What a frozen peer writes later comes too late.
-                let whole = self.strict() && whole.is_some_and(|at| at <= seen.ended);
+                // Who closes before all was read resets; what a frozen peer writes comes too late.
+                let entry = answer(reply).map(|at| &entries[at]);
+                let entry = entry.filter(|entry| self.strict() && entry.complete);
+                let whole = entry.and_then(|entry| entry.whole_at);
+                let whole = whole.is_some_and(|at| at <= seen.ended);
                 (whole || !cut).then(|| format!("cut ({why:?}) without need: {logged:?}"))
             }
         }
@@ -144,7 +150,8 @@ impl Evidence<'_> {
 
     /// Every request comes to an end within its deadline.
     fn deadline(&self, seen: &Seen) -> Option<String> {
-        let slow = matches!(seen.habit, Habit::Lingers(_)) || matches!(seen.what, What::Left);
+        let slow = matches!(seen.habit, Habit::Lingers(_) | Habit::Dribbles(_))
+            || matches!(seen.what, What::Left);
         let endless = match &seen.what {
             What::Answer(reply) | What::Cut(reply, _) => is_stream(reply),
             _ => false,
@@ -161,7 +168,8 @@ impl Evidence<'_> {
     fn rock(&self, seen: &Seen, logged: Option<&Logged>) -> Option<String> {
         self.cast.rock?;
         // What is longer than what is kept cannot be sent again.
-        if seen.method == "POST" || seen.troubled || seen.body > self.cast.replay {
+        let dribbles = matches!(seen.habit, Habit::Dribbles(_));
+        if seen.method == "POST" || seen.troubled || dribbles || seen.body > self.cast.replay {
             return None;
         }
         let failed = match &seen.what {
@@ -177,7 +185,9 @@ impl Evidence<'_> {
     /// A whole answer is one that a peer gave whole, or the proxy's own.
     fn whole(&self, seen: &Seen, reply: &Reply) -> Option<String> {
         let Some((at, length)) = answer(reply).zip(length(reply)) else {
-            let own = reply.proxy_error().is_some() && reply.status >= 400;
+            // A client that is too slow with its body is told so without a reason of the proxy's.
+            let slow = reply.status == 408 && matches!(seen.habit, Habit::Dribbles(_));
+            let own = slow || reply.proxy_error().is_some() && reply.status >= 400;
             return (!own).then(|| format!("whose answer is this? {reply:?}"));
         };
         let entries = self.world.ledger.entries();

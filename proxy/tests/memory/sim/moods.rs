@@ -117,6 +117,10 @@ fn script(mood: Mood, speaks: Speaks, streams: bool, entry: usize, rng: &mut Rng
     let read = |step| Script(vec![Step::Body, step]);
     match mood {
         Mood::Well if streams => read(Step::Answer(stream(entry, rng))),
+        // Before it has read the body, which it then does.
+        Mood::Well if whole.form != Form::Close && rng.chance(3) => {
+            Script(vec![Step::Head, Step::Answer(whole), Step::Body])
+        }
         Mood::Well => {
             let mut steps = vec![Step::Body];
             if rng.chance(10) {

@@ -36,6 +36,8 @@ pub(super) struct Cast {
     pub(super) total: Duration,
     /// The longest body that is kept for another attempt.
     pub(super) replay: usize,
+    /// Peers of HTTP/1.1 close connections that were idle for so long.
+    pub(super) keep_alive: Option<Duration>,
     pub(super) connections: Rc<Cell<u64>>,
 }
 
@@ -61,6 +63,7 @@ pub(super) fn plan(seed: u64, rng: &mut Rng) -> (Plan, Cast) {
     plan.limits.replay_body = rng.of(&[4, 8, 16]) * 1024;
     plan.limits.replay_total = plan.limits.replay_body * 4;
     plan.limits.http2.ping = rng.of(&[1, 5, 20]) * Duration::from_secs(1);
+    plan.limits.body_idle = rng.of(&[1, 5, 30]) * Duration::from_secs(1);
     plan.wish.target = Some(Box::new(|session, target: Target| {
         target.hashed(session.request.uri.path().as_bytes())
     }));
@@ -122,15 +125,16 @@ fn cast(plan: &Plan, rng: &mut Rng) -> Cast {
         idle: idle(rng),
         total: rng.millis(6000, 12_000),
         replay: plan.limits.replay_body,
+        keep_alive: rng.chance(40).then(|| rng.millis(2000, 10_000)),
         connections: Rc::default(),
     }
 }
 
 fn idle(rng: &mut Rng) -> Duration {
     match rng.below(100) {
-        0 => Duration::from_secs(3600) * u32::try_from(rng.between(20, 50)).unwrap(),
-        1..=19 => Duration::from_secs(60) * u32::try_from(rng.between(1, 90)).unwrap(),
-        20..=49 => rng.millis(500, 100_000),
+        0 => Duration::from_secs(3600) * u32::try_from(rng.between(10, 30)).unwrap(),
+        1..=9 => Duration::from_secs(60) * u32::try_from(rng.between(1, 90)).unwrap(),
+        10..=49 => rng.millis(500, 100_000),
         _ => Duration::ZERO,
     }
 }

@@ -1,7 +1,7 @@
 //! What must hold at every moment: seen through the hooks.
 
 use crate::support::Watch;
-use lb::{BreakerView, Delivery, GroupView, NoPeer, Outcome, Repeat, Time};
+use lb::{BreakerView, Delivery, GroupView, HealthView, NoPeer, Outcome, Repeat, Time};
 use proxy::error::ProxyError;
 use proxy::hooks::Attempt;
 use proxy::session::{AttemptReport, Report, Session};
@@ -15,6 +15,7 @@ pub(super) struct Watcher(Arc<Mutex<Watched>>);
 /// What was seen.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
+    group: Option<Arc<lb::Group>>,
     requests: BTreeMap<String, Request>,
     /// Half-open probes in flight.
     probes: BTreeMap<Period, u32>,
@@ -63,6 +64,20 @@ impl Watched {
         self.broken.push(format!("{target}: {what}"));
     }
 
+    /// A peer whose breaker would let a request through, as nothing is on its way to it.
+    fn idle_probe(&self, session: &Session) -> Option<String> {
+        let view = self.group.as_ref()?.view(session.clock().now());
+        let tried = &session.report().attempts;
+        let mut peers = view.peers.into_iter().enumerate();
+        let (_, peer) = peers.find(|(at, peer)| {
+            let was_tried = tried.iter().any(|made| usize::from(made.peer.0) == *at);
+            let half_open = peer.breaker == BreakerView::HalfOpen && peer.in_flight == 0;
+            let out = peer.health == HealthView::Unhealthy || peer.cooling_until.is_some();
+            half_open && !was_tried && !out
+        })?;
+        Some(peer.name)
+    }
+
     fn release(&mut self, session: &Session) {
         if let Some(peer) = self.request(session).probe.take() {
             *self.probes.entry(peer).or_default() -= 1;
@@ -92,6 +107,7 @@ impl Watched {
 impl Watch for Watcher {
     fn connected(&self, attempt: &Attempt<'_>) {
         let mut seen = self.seen();
+        seen.group = Some(Arc::clone(&attempt.group.lb));
         seen.count(attempt);
         let (session, policy) = (attempt.session, attempt.group.lb.policy());
         if session.response_committed() {
@@ -171,6 +187,9 @@ impl Watch for Watcher {
         };
         if retry_after.is_zero() {
             seen.breaks(session, "all open, and no time to come back");
+        }
+        if let Some(peer) = seen.idle_probe(session) {
+            seen.breaks(session, &format!("all open, but {peer} waits for a probe"));
         }
         let first = session.report().attempts.is_empty();
         if first && session.clock().now() != session.started {

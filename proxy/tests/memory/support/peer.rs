@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
@@ -22,6 +23,8 @@ pub(crate) struct Peer {
     scripts: Rc<RefCell<VecDeque<Script>>>,
     usual: Rc<RefCell<Box<dyn FnMut(usize) -> Script>>>,
     ledger: Ledger,
+    /// It closes connections that were idle for so long.
+    pub(crate) keep_alive: Rc<Cell<Option<Duration>>>,
 }
 
 impl Peer {
@@ -43,6 +46,7 @@ impl Peer {
                 Script::answer(Answer::new(200, "hello"))
             }))),
             ledger: ledger.clone(),
+            keep_alive: Rc::default(),
         };
         peer.listen(network, address, connections, acceptor);
         peer
@@ -105,8 +109,15 @@ impl Peer {
         self.usually(move |_| script.clone());
     }
 
+    /// Whether another request comes on a connection.
+    async fn is_asked(&self, wire: &mut Wire) -> bool {
+        let limit = self.keep_alive.get().unwrap_or(Duration::MAX);
+        let asked = tokio::time::timeout(limit, wire.first_byte()).await;
+        asked.is_ok_and(|asked| asked.is_ok())
+    }
+
     async fn serve(self, mut wire: Wire, connection: u64) {
-        while wire.first_byte().await.is_ok() {
+        while self.is_asked(&mut wire).await {
             let entry = self.ledger.begin(self.number, connection);
             let script = self.script(entry);
             let mut exchange = Exchange {
