@@ -87,8 +87,8 @@ fn the_full_example_sets_nothing_but_defaults() {
     );
 }
 
-/// Every key that this version takes is in the full example, but for `hash`, which needs a strategy
-/// of its own.
+/// Every key that this version takes is in the full example, but for `hash` and `service`, which need
+/// a strategy and a probe of their own.
 #[test]
 fn the_full_example_has_every_key() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -98,7 +98,8 @@ fn the_full_example_has_every_key() {
     let mut keys = 0;
     for object in definitions.chain([&schema]) {
         for (key, property) in object["properties"].as_object().into_iter().flatten() {
-            if property.get("x-not-yet").is_none() {
+            // `service` belongs to another probe.
+            if property.get("x-not-yet").is_none() && key != "service" {
                 assert!(text.contains(&format!("{key}:")), "{key}");
                 keys += 1;
             }

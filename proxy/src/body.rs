@@ -21,8 +21,9 @@ pub(crate) enum Body<N: Network, H: Hooks> {
 }
 
 impl<N: Network, H: Hooks> Body<N, H> {
-    pub(crate) fn is_event_stream(&self) -> bool {
-        matches!(self, Self::Relay(relay) if relay.is_event_stream())
+    /// Whether it may go on for hours.
+    pub(crate) fn may_last(&self) -> bool {
+        matches!(self, Self::Relay(relay) if relay.may_last())
     }
 
     pub(crate) fn is_tunnel(&self) -> bool {

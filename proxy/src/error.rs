@@ -35,20 +35,24 @@ pub struct AttemptError {
 
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.failure.cause {
-            lb::Cause::BodyAborted => "the peer cut its response",
-            lb::Cause::Closed => "the peer closed the connection without a response",
-            lb::Cause::Connect => "no connection",
-            lb::Cause::ConnectTimeout => "no connection in time",
-            lb::Cause::HeadTimeout => "no response head in time",
-            lb::Cause::Lost => "the peer was lost while the request waited on it",
-            lb::Cause::Malformed => "the peer sent no valid HTTP",
-            lb::Cause::Reset => "the peer reset the connection",
-            lb::Cause::Tls => "no TLS session",
-            lb::Cause::Refused => "the peer refused the stream",
-            lb::Cause::Unprocessed => "the connection had ended before the request was sent",
-        };
-        f.write_str(what)
+        f.write_str(describe(self.failure.cause))
+    }
+}
+
+/// What happened, in a few words.
+pub(crate) fn describe(cause: lb::Cause) -> &'static str {
+    match cause {
+        lb::Cause::BodyAborted => "the peer cut its response",
+        lb::Cause::Closed => "the peer closed the connection without a response",
+        lb::Cause::Connect => "no connection",
+        lb::Cause::ConnectTimeout => "no connection in time",
+        lb::Cause::HeadTimeout => "no response head in time",
+        lb::Cause::Lost => "the peer was lost while the request waited on it",
+        lb::Cause::Malformed => "the peer sent no valid HTTP",
+        lb::Cause::Reset => "the peer reset the connection",
+        lb::Cause::Tls => "no TLS session",
+        lb::Cause::Refused => "the peer refused the stream",
+        lb::Cause::Unprocessed => "the connection had ended before the request was sent",
     }
 }
 

@@ -4,11 +4,13 @@ use crate::attempts::{self, Answer, Committed, Ended};
 use crate::body::Body;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::grpc;
 use crate::guard::{Refusal, Seen, inspect};
 use crate::headers::{forward_request, request_id};
 use crate::hooks::{Flow, Hooks, Reply, Target};
+use crate::keep::finish;
 use crate::network::Network;
-use crate::relay::{Relay, finish};
+use crate::relay::Relay;
 use crate::reply;
 use crate::session::{ConnectionInfo, Report, Session};
 use crate::settings::Limits;
@@ -37,7 +39,7 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
     let limits = thread.shared.limits();
     let seen = match check(thread, &limits, &mut parts) {
         Ok(seen) => seen,
-        Err(refusal) => return refuse(thread, version, refusal),
+        Err(refusal) => return refuse(thread, &parts, refusal),
     };
     let session = Session {
         request: parts,
@@ -102,7 +104,7 @@ fn check<N: Network, H: Hooks>(
 
 fn refuse<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
-    version: Version,
+    request: &request::Parts,
     refusal: Refusal,
 ) -> Response<Body<N, H>> {
     thread.shared.metrics.refused.increment();
@@ -110,7 +112,10 @@ fn refuse<N: Network, H: Hooks>(
         thread.shared.metrics.limits.head.increment();
     }
     let mut reply = reply::plain(refusal.status, "http_request_error", refusal.why);
-    if version != Version::HTTP_2 {
+    if grpc::is_call(request.version, &request.headers) {
+        reply = grpc::answer(reply);
+    }
+    if request.version != Version::HTTP_2 {
         // What follows on a connection whose framing was in doubt is in doubt too.
         let close = HeaderValue::from_static("close");
         reply.headers_mut().insert(header::CONNECTION, close);
@@ -128,13 +133,13 @@ async fn answer<N: Network, H: Hooks>(
     let Transaction { session, ctx, .. } = transaction;
     if let Flow::Respond(reply) = hooks.request_filter(session, ctx).await {
         thread.shared.metrics.answered.increment();
-        return Err(reply);
+        return Err(understood(session, reply));
     }
     let target = match hooks.upstream_group(session, ctx).await {
         Ok(target) => target,
         Err(reply) => {
             thread.shared.metrics.unrouted.increment();
-            return Err(reply);
+            return Err(understood(session, reply));
         }
     };
     target.group.metrics.active.increment();
@@ -159,7 +164,10 @@ async fn answer<N: Network, H: Hooks>(
     );
     match attempts::answer(thread, &target, transaction).await {
         Ok(committed) => Ok(committed),
-        Err(Ended::Client) => Err(broken_upload(&transaction.session.upload)),
+        Err(Ended::Client) => {
+            let session = &transaction.session;
+            Err(understood(session, broken_upload(&session.upload)))
+        }
         Err(Ended::Error(error)) => {
             count_failure(&target, &error);
             let Transaction { session, ctx, .. } = transaction;
@@ -173,6 +181,15 @@ async fn answer<N: Network, H: Hooks>(
 fn not_served() -> Reply {
     let status = StatusCode::NOT_IMPLEMENTED;
     reply::plain(status, "http_request_error", "this protocol is not served")
+}
+
+/// A reply of the proxy's own, as the client understands it.
+fn understood(session: &Session, reply: Reply) -> Reply {
+    if session.is_call() {
+        grpc::answer(reply)
+    } else {
+        reply
+    }
 }
 
 /// The client did not send its body: too much, too late, or not as HTTP has it.
@@ -203,7 +220,7 @@ fn own<N: Network, H: Hooks>(
     mut transaction: Transaction<H>,
     reply: Reply,
 ) -> Response<Body<N, H>> {
-    transaction.commit(reply.status());
+    transaction.commit(reply.status(), reply.headers());
     transaction.session.report.response_bytes = reply.body().len() as u64;
     transaction.complete();
     reply.map(Body::Full)
@@ -227,7 +244,7 @@ fn relay<N: Network, H: Hooks>(
         // A transformation is one of bodies, and there is none.
         return switch(thread, transaction, answer, pick, tunnel_idle);
     }
-    transaction.commit(answer.head.status);
+    transaction.commit(answer.head.status, &answer.head.headers);
     if answer.connection.is_end_stream() && transform.is_none() {
         let head = finish(thread, &mut transaction, answer, &pick);
         transaction.session.report.response_bytes = prefix.len() as u64;
@@ -259,7 +276,7 @@ fn switch<N: Network, H: Hooks>(
     if let Some(offer) = &transaction.offer {
         offer.answer(&mut head);
     }
-    transaction.commit(head.status);
+    transaction.commit(head.status, &head.headers);
     let tunnel = Tunnel::new(thread, transaction, peer, pick, idle);
     Response::from_parts(head, Body::Tunnel(Box::new(tunnel)))
 }

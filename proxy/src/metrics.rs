@@ -1,5 +1,6 @@
 //! What is counted, as plain atomics; the admin listener renders them.
 
+use crate::grpc;
 use crate::tls::{Certificate, Terminator};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -203,6 +204,8 @@ pub struct LimitMetrics {
 pub struct GroupMetrics {
     /// Requests answered, by the hundreds of the status; the first is for those without one.
     pub responses: [Counter; 6],
+    /// Calls of gRPC, by the code of how they ended.
+    pub calls: [Counter; grpc::Status::COUNT],
     /// From the request head to the end of the response.
     pub duration: Durations,
     /// Attempts after the first, by why.

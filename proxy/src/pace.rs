@@ -33,6 +33,8 @@ enum Boundary {
 /// What a body is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BodyKind {
+    /// The answer to a call of gRPC: it may be silent, and lasts as long as its client waits.
+    Call,
     /// Events: after so long a silence it gets a comment.
     Events(Option<Duration>),
     /// Anything else.
@@ -63,6 +65,7 @@ impl Pace {
         let (idle, total, events, leaves) = match bounds.kind {
             // Event streams are exempt from both; a quiet one gets a comment instead.
             BodyKind::Events(keepalive) => (keepalive, None, Some(Boundary::At), Step::Over),
+            BodyKind::Call => (None, bounds.total, None, Step::Over),
             BodyKind::Plain => (bounds.idle, bounds.total, None, Step::RequestsOver),
         };
         let now = thread.clock.recent();

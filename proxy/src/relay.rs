@@ -1,10 +1,11 @@
 //! A peer's response body, relayed unbuffered: what comes in goes out, or nothing does.
 
-use crate::attempts::{Answer, Committed, go_on};
+use crate::attempts::{Committed, go_on};
 use crate::body::Cut;
 use crate::drain::Drain;
-use crate::group::Group;
+use crate::grpc;
 use crate::hooks::{Hooks, Reply, Stop, Transform};
+use crate::keep::keep;
 use crate::network::Network;
 use crate::pace::{BodyKind, COMMENT, Dawdle, Pace, PaceBounds};
 use crate::thread::Thread;
@@ -12,9 +13,9 @@ use crate::trailers;
 use crate::transaction::Transaction;
 use crate::upstream::{BodyError, Connection, Fault};
 use bytes::Bytes;
-use http::response;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use lb::{PeerIndex, Pick};
+use lb::Pick;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -33,7 +34,7 @@ pub(crate) struct Relay<N: Network, H: Hooks> {
     prefix: Option<Bytes>,
     transform: Option<Box<dyn Transform>>,
     pace: Pace,
-    events: bool,
+    kind: BodyKind,
 }
 
 /// Where the next piece comes from.
@@ -64,7 +65,6 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         let pace = Pace::new(thread, bounds);
         pace.follow(drain(thread, &transaction, &pick));
         let source = Source::Peer { connection, pick };
-        let events = matches!(bounds.kind, BodyKind::Events(_));
         let thread = Rc::clone(thread);
         Self {
             thread,
@@ -73,7 +73,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             prefix: None,
             transform: None,
             pace,
-            events,
+            kind: bounds.kind,
         }
     }
 
@@ -84,8 +84,13 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         self
     }
 
-    pub(crate) fn is_event_stream(&self) -> bool {
-        self.events
+    /// Whether it may go on for hours: an event stream, or a call of gRPC.
+    pub(crate) fn may_last(&self) -> bool {
+        !matches!(self.kind, BodyKind::Plain)
+    }
+
+    fn is_event_stream(&self) -> bool {
+        matches!(self.kind, BodyKind::Events(_))
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -144,6 +149,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                 Err(mut frame) => {
                     if let Some(trailers) = frame.trailers_mut() {
                         trailers::strip(trailers);
+                        self.ends_as(trailers);
                     }
                     let last = self.last_words();
                     Poll::Ready(Some(last.unwrap_or(Ok(frame))))
@@ -158,8 +164,23 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         }
     }
 
+    /// A call may say only now that its peer could not serve it.
+    fn ends_as(&mut self, trailers: &HeaderMap) {
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let status = transaction.says(trailers);
+        if status == Some(grpc::Status::UNAVAILABLE)
+            && let Source::Peer { pick, .. } = &self.source
+            && let Some(group) = &transaction.group
+        {
+            let clock = &self.thread.clock;
+            group.lb.aborted(pick.peer(), clock.now(), clock.entropy());
+        }
+    }
+
     fn goes_on(&self, stop: Stop) -> bool {
-        self.events
+        self.is_event_stream()
             && self
                 .transform
                 .as_ref()
@@ -313,8 +334,21 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             .and_then(|transform| transform.cut())
         {
             Some(last) => Ok(Frame::data(last)),
+            None if matches!(self.kind, BodyKind::Call) => {
+                Ok(self.hung_up(grpc::Status::UNAVAILABLE, "the peer cut its response"))
+            }
             None => Err(Cut),
         }
+    }
+
+    /// The end of a call that its peer does not end: its client is told why, which a reset of the
+    /// stream would not do.
+    fn hung_up(&mut self, status: grpc::Status, why: &str) -> Frame<Bytes> {
+        let trailers = grpc::trailers(status, why);
+        if let Some(transaction) = &mut self.transaction {
+            transaction.says(&trailers);
+        }
+        Frame::trailers(trailers)
     }
 
     /// The peer, or the server, leaves, and there is no more time. A stream goes on elsewhere, or
@@ -322,8 +356,13 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     /// whose connection goes.
     fn leave(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.source = Source::Ended;
-        if !self.events {
-            return Poll::Ready(Some(Err(Cut)));
+        match self.kind {
+            BodyKind::Call => {
+                let last = self.hung_up(grpc::Status::UNAVAILABLE, "the server is leaving");
+                return Poll::Ready(Some(Ok(last)));
+            }
+            BodyKind::Events(_) => {}
+            BodyKind::Plain => return Poll::Ready(Some(Err(Cut))),
         }
         if self.thread.drain.is_serving() && self.goes_on(Stop::Clean) {
             return self.search(cx);
@@ -337,6 +376,13 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         match ready!(self.pace.poll(cx, || self.thread.clock.now())) {
             Dawdle::Left => self.leave(cx),
             Dawdle::Comment => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT))))),
+            Dawdle::Late if matches!(self.kind, BodyKind::Call) => {
+                // The client's patience is over, which says nothing of the peer.
+                self.source = Source::Ended;
+                let status = grpc::Status::DEADLINE_EXCEEDED;
+                let last = self.hung_up(status, "the time that the call had is over");
+                Poll::Ready(Some(Ok(last)))
+            }
             Dawdle::Late => self.cut(cx),
         }
     }
@@ -350,39 +396,4 @@ fn drain<'a, N: Network, H: Hooks>(
 ) -> &'a Arc<Drain> {
     let group = transaction.group.as_ref();
     group.map_or(&thread.drain, |group| &group.peer(pick.peer()).drain)
-}
-
-/// Puts a connection back into its pool, if another request may follow on it.
-pub(crate) fn keep<N: Network, H: Hooks>(
-    thread: &Thread<N, H>,
-    group: &Group,
-    peer: PeerIndex,
-    mut connection: Connection<N::Stream>,
-) {
-    let stays = group.peer(peer).drain.is_serving() && thread.drain.is_serving();
-    if !stays || !connection.is_idle() {
-        return;
-    }
-    let settings = &group.settings;
-    thread.pools.put(
-        group.peer(peer).number,
-        connection,
-        thread.clock.recent(),
-        settings.pool_idle,
-        settings.pool_size,
-    );
-}
-
-/// Ends a response without a body: its connection may serve another request at once.
-pub(crate) fn finish<N: Network, H: Hooks>(
-    thread: &Thread<N, H>,
-    transaction: &mut Transaction<H>,
-    answer: Answer<N>,
-    pick: &Pick,
-) -> response::Parts {
-    transaction.complete();
-    if let Some(group) = &transaction.group {
-        keep(thread, group, pick.peer(), answer.connection);
-    }
-    answer.head
 }

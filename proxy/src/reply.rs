@@ -1,6 +1,7 @@
 //! Answers of the proxy's own, with the status and the `Proxy-Status` that RFC 9209 gives them.
 
 use crate::error::{AttemptError, ProxyError};
+use crate::grpc;
 use crate::hooks::Reply;
 use crate::session::Session;
 use crate::tls::{HandshakeError, HandshakeFailure};
@@ -47,7 +48,10 @@ pub(crate) fn no_tunnel() -> Reply {
 }
 
 /// The answer to a request that no peer answered.
-pub fn failure(_session: &Session, error: &ProxyError) -> Reply {
+pub fn failure(session: &Session, error: &ProxyError) -> Reply {
+    if session.is_call() {
+        return grpc::failure(error);
+    }
     let Failed {
         status,
         token,

@@ -5,6 +5,7 @@ use crate::error::ProxyError;
 use crate::exchange::Exchange;
 pub use crate::exchange::{AnswerError, Exchanged};
 use crate::group::Group;
+use crate::grpc;
 use crate::settings::Limits;
 use crate::tls::ClientTls;
 pub use crate::upload::ReadError;
@@ -102,6 +103,11 @@ impl Session {
         }
     }
 
+    /// Whether it is a call of gRPC.
+    pub(crate) fn is_call(&self) -> bool {
+        grpc::is_call(self.request.version, &self.request.headers)
+    }
+
     /// Whether its body could be sent to another peer.
     pub fn body_replayable(&self) -> bool {
         self.upload.is_replayable()
@@ -186,6 +192,8 @@ pub struct Report {
     pub attempts: Vec<AttemptReport>,
     /// The status that went downstream.
     pub status: Option<http::StatusCode>,
+    /// How the call ended, if it is one of gRPC and that was said.
+    pub grpc_status: Option<grpc::Status>,
     /// Bytes of the response body, or of the tunnel, that went downstream.
     pub response_bytes: u64,
     /// Bytes that went upstream through the tunnel, if there was one.
@@ -202,7 +210,8 @@ pub struct Report {
 pub struct AttemptReport {
     /// Which peer.
     pub peer: PeerIndex,
-    /// The status it answered with, if it did.
+    /// The status it answered with, if it did; that of an answer to a call of gRPC which has no
+    /// body is the one that says as much.
     pub status: Option<u16>,
     /// Why it failed, if it did.
     pub cause: Option<lb::Cause>,

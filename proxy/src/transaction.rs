@@ -1,11 +1,12 @@
 //! One request from its head to the end of its response, and the account it leaves.
 
 use crate::group::Group;
+use crate::grpc;
 use crate::hooks::Hooks;
 use crate::metrics::{Counter, ProxyMetrics};
 use crate::session::{End, Session};
 use crate::upgrade::Offer;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,10 +24,21 @@ pub(crate) struct Transaction<H: Hooks> {
 
 impl<H: Hooks> Transaction<H> {
     /// The head of the final response is about to go downstream.
-    pub(crate) fn commit(&mut self, status: StatusCode) {
+    pub(crate) fn commit(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.offer = None;
         self.session.report.status = Some(status);
         self.session.report.committed = true;
+        self.says(headers);
+    }
+
+    /// A head or trailers may say how a call of gRPC ended.
+    pub(crate) fn says(&mut self, fields: &HeaderMap) -> Option<grpc::Status> {
+        if !self.session.is_call() {
+            return None;
+        }
+        let status = grpc::Status::of(fields)?;
+        self.session.report.grpc_status = Some(status);
+        Some(status)
     }
 
     /// The response is whole.
@@ -59,6 +71,15 @@ impl<H: Hooks> Drop for Transaction<H> {
                 .status
                 .map_or(0, |status| usize::from(status.as_u16() / 100));
             metrics.responses.get(class).map(Counter::increment);
+            if self.session.is_call() {
+                let unsaid = match report.end {
+                    End::Cancelled => grpc::Status::CANCELLED,
+                    _ => grpc::Status::UNKNOWN,
+                };
+                let code = report.grpc_status.unwrap_or(unsaid).code();
+                let counter = metrics.calls.get(usize::from(code));
+                counter.map(Counter::increment);
+            }
             match report.end {
                 End::Cancelled => metrics.cancelled.increment(),
                 // What became of a tunnel is counted where it ends.

@@ -36,7 +36,7 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
     let nanos = u64::try_from(record.took.as_nanos()).unwrap_or(u64::MAX);
     let text = |header: &http::HeaderValue| header.to_str().ok().map(str::to_owned);
     let mcp = record.mcp.as_ref();
-    let all: [(&str, &str, Option<Value>); 18] = [
+    let all: [(&str, &str, Option<Value>); 19] = [
         (
             "client.ip",
             "client",
@@ -57,6 +57,11 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
             "http.response.status_code",
             "status",
             record.status.map(Into::into),
+        ),
+        (
+            "rpc.grpc.status_code",
+            "grpc_status",
+            record.grpc.map(Into::into),
         ),
         (
             "http.response.body.bytes",
@@ -164,6 +169,7 @@ mod tests {
             "url.path": "/mcp",
             "http.version": "1.1",
             "http.response.status_code": 200,
+            "rpc.grpc.status_code": 14,
             "http.response.body.bytes": 12,
             "event.duration": 1_500_000,
             "event.outcome": "success",
@@ -184,6 +190,7 @@ mod tests {
     fn people_get_one_line_without_what_is_not_known() {
         let mut record = record();
         record.status = None;
+        record.grpc = None;
         record.end = End::Cancelled;
         record.mcp = None;
         record.traceparent = None;

@@ -17,6 +17,8 @@ pub(super) struct Record {
     pub(super) uri: Uri,
     pub(super) version: Version,
     pub(super) status: Option<u16>,
+    /// How a call of gRPC ended.
+    pub(super) grpc: Option<u8>,
     pub(super) bytes: u64,
     /// Bytes that went upstream through a tunnel, if it was one.
     pub(super) tunnelled: Option<u64>,
@@ -53,6 +55,7 @@ impl Record {
             uri: session.request.uri.clone(),
             version: session.request.version,
             status: report.status.map(|status| status.as_u16()),
+            grpc: report.grpc_status.map(proxy::grpc::Status::code),
             bytes: report.response_bytes,
             tunnelled: report.tunnelled,
             took: report.ended.since(session.started),
@@ -88,6 +91,7 @@ pub(super) fn sample() -> Record {
         uri: "/mcp?token=secret".parse().unwrap(),
         version: Version::HTTP_11,
         status: Some(200),
+        grpc: Some(14),
         bytes: 12,
         tunnelled: None,
         took: Duration::from_micros(1_500),

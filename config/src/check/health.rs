@@ -53,19 +53,30 @@ pub(super) fn health(
 }
 
 fn probe(health: &file::HealthCheck, at: &str, found: &mut Findings) -> Option<Probe> {
-    let only_http = [
-        ("path", health.path.is_some()),
-        ("status", health.status.is_some()),
+    let keys = [
+        ("path", health.path.is_some(), file::Probe::Http, "http"),
+        (
+            "service",
+            health.service.is_some(),
+            file::Probe::Grpc,
+            "grpc",
+        ),
+        ("status", health.status.is_some(), file::Probe::Http, "http"),
     ];
-    if health.probe != Some(file::Probe::Http) {
-        for (key, _) in only_http.into_iter().filter(|(_, given)| *given) {
-            let message = format!("`{key}` belongs to an `http` probe");
+    for (key, given, probe, name) in keys {
+        if given && health.probe != Some(probe) {
+            let article = if probe == file::Probe::Http {
+                "an"
+            } else {
+                "a"
+            };
+            let message = format!("`{key}` belongs to {article} `{name}` probe");
             let finding =
                 Finding::new(Code::Contradiction, &format!("{at}.{key}"), message).on_key();
             found.add(
                 finding
                     .label("the probe here is another")
-                    .help("add `probe: http`"),
+                    .help(format!("add `probe: {name}`")),
             );
         }
     }
@@ -74,17 +85,13 @@ fn probe(health: &file::HealthCheck, at: &str, found: &mut Findings) -> Option<P
         file::Probe::Tcp => Some(Probe::Tcp),
         file::Probe::None => Some(Probe::None),
         file::Probe::Grpc => {
-            let finding = Finding::new(
-                Code::NotAvailable,
-                &format!("{at}.probe"),
-                "`probe: grpc` is not available yet",
-            );
-            found.add(
-                finding
-                    .label("known, but this version does not do it")
-                    .help("write `tcp` or `http`"),
-            );
-            None
+            let service = health.service.clone().unwrap_or_default();
+            if service.len() > LONGEST_SERVICE {
+                let path = format!("{at}.service");
+                let finding = Finding::new(Code::OutOfRange, &path, "this service is too long");
+                found.add(finding.label(format!("at most {LONGEST_SERVICE} bytes")));
+            }
+            Some(Probe::Grpc(service))
         }
         file::Probe::Http => {
             let default = HttpProbe::default();
@@ -128,5 +135,7 @@ fn statuses(status: Option<&file::Status>, at: &str, found: &mut Findings) -> Op
     sound
 }
 
+/// Names of services have a few words.
+const LONGEST_SERVICE: usize = 256;
 /// Ten probes a second are a load of their own.
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proxy::settings::{GroupSettings, PeerSettings};
+use proxy::settings::{GroupSettings, HttpVersion, PeerSettings, Probe, Scheme};
 
 use super::{credentials, names};
 use crate::file;
@@ -66,6 +66,7 @@ pub(super) fn peers(
 /// What the policy of a group asks of its peers. Only for groups whose peers are all sound.
 pub(super) fn together(group: &GroupSettings, at: &str, found: &mut Findings) {
     tiers(group, at, found);
+    grpc(group, at, found);
     weights(group, at, found);
     regions(group, at, found);
 }
@@ -90,6 +91,30 @@ fn tiers(group: &GroupSettings, at: &str, found: &mut Findings) {
             finding
                 .label("more than the tier has")
                 .help(format!("write {peers} or less, or add peers to the tier")),
+        );
+    }
+}
+
+/// gRPC needs HTTP/2, and without TLS only the file can say that a peer speaks it.
+fn grpc(group: &GroupSettings, at: &str, found: &mut Findings) {
+    let asks = matches!(group.health_check.probe, Some(Probe::Grpc(_)));
+    let clear = group
+        .peers
+        .iter()
+        .any(|peer| peer.url.scheme == Scheme::Http);
+    let speaks = match group.http_version {
+        HttpVersion::Auto => !clear,
+        HttpVersion::Http1 => false,
+        HttpVersion::Http2 => true,
+    };
+    if asks && !speaks {
+        let path = format!("{at}.health_check.probe");
+        let message = "a `grpc` probe is of no use where requests go by HTTP/1.1";
+        let finding = Finding::new(Code::Contradiction, &path, message);
+        found.add(
+            finding
+                .label("gRPC needs HTTP/2")
+                .help("write `http_version: http2` in the group"),
         );
     }
 }

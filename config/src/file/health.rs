@@ -9,8 +9,8 @@ use crate::units::{Percent, Span};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthCheck {
-    /// `mcp`, `http`, `tcp`, `none`, or `grpc` (not available yet). Default: `tcp`, and `mcp` once
-    /// a peer has answered as MCP, or at once with `protocol: mcp`.
+    /// `mcp`, `http`, `grpc` (`grpc.health.v1.Health/Check`), `tcp` or `none`. Default: `tcp`, and
+    /// `mcp` once a peer has answered as MCP, or at once with `protocol: mcp`.
     pub(crate) probe: Option<Probe>,
     /// Time between two probes, before 10 % of jitter. Default: `5s`.
     pub(crate) interval: Option<Span>,
@@ -27,6 +27,9 @@ pub(crate) struct HealthCheck {
     pub(crate) healthy_threshold: Option<u32>,
     /// The path that an `http` probe asks for. Default: `/`.
     pub(crate) path: Option<String>,
+    /// The service that a `grpc` probe asks for. Default: none, which is the server as a whole.
+    #[schemars(length(max = 256))]
+    pub(crate) service: Option<String>,
     /// The statuses that pass an `http` probe, as in `200` or `200-399`. Default: `200-399`.
     pub(crate) status: Option<Status>,
 }

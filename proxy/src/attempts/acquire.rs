@@ -44,6 +44,11 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
         return Ok(connection);
     }
     let began = thread.clock.now();
+    // The request's own time may be over before the connect timeout is: no fault of the peer.
+    let late = || match bounds.total {
+        Some(total) if total <= thread.clock.now() => Failed::Total(Sent::Nothing),
+        _ => failed(index, Cause::ConnectTimeout, None),
+    };
     let mut limit = target
         .timeouts
         .connect
@@ -53,16 +58,16 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
     }
     let turn = thread.pools.turn(peer).filter(|_| shares);
     let Some(turn) = turn else {
-        return dial(thread, target, index, (version, limit)).await;
+        return dial(thread, target, index, (version, limit), late).await;
     };
     let Ok(_turn) = tokio::time::timeout(limit, turn.lock()).await else {
-        return Err(failed(index, Cause::ConnectTimeout, None));
+        return Err(late());
     };
     if let Some(connection) = lease() {
         return Ok(connection);
     }
     let left = limit.saturating_sub(thread.clock.now().since(began));
-    dial(thread, target, index, (version, left)).await
+    dial(thread, target, index, (version, left), late).await
 }
 
 /// Makes a connection, and shares it if others can use it at the same time.
@@ -71,6 +76,7 @@ async fn dial<N: Network, H: Hooks>(
     target: &Target,
     index: PeerIndex,
     (version, limit): (HttpVersion, Duration),
+    late: impl Fn() -> Failed,
 ) -> Result<Connection<N::Stream>, Failed> {
     let peer = target.group.peer(index);
     let stream = match open(&thread.network, peer, version, limit).await {
@@ -79,7 +85,7 @@ async fn dial<N: Network, H: Hooks>(
         Err(ConnectError::Refused(error)) => {
             return Err(failed(index, Cause::Connect, Some(Arc::new(error))));
         }
-        Err(ConnectError::Timeout) => return Err(failed(index, Cause::ConnectTimeout, None)),
+        Err(ConnectError::Timeout) => return Err(late()),
         Err(ConnectError::Tls(error)) => {
             target.group.report_tls(index, &error);
             return Err(failed(index, Cause::Tls, Some(Arc::new(error))));
@@ -103,7 +109,7 @@ async fn dial<N: Network, H: Hooks>(
     let shared = match tokio::time::timeout(limit, opening).await {
         Ok(Ok(shared)) => shared,
         Ok(Err(error)) => return Err(failed(index, Cause::Connect, Some(Arc::new(error)))),
-        Err(_) => return Err(failed(index, Cause::ConnectTimeout, None)),
+        Err(_) => return Err(late()),
     };
     let exchange = shared.lease();
     let settings = &target.group.settings;

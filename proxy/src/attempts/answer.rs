@@ -4,13 +4,14 @@ use super::attempt::Answer;
 use super::failure::{ASKED, asked};
 use super::{Attempts, Committed, Ended, Kept, Turn};
 use crate::error::{AttemptError, Phase};
+use crate::grpc;
 use crate::headers::forward_response;
 use crate::hooks::{Hooks, Prefix, Reply, ResponseAction};
 use crate::network::Network;
 use crate::pace::{BodyKind, PaceBounds};
 use crate::upstream::Connection;
 use bytes::{Bytes, BytesMut};
-use http::{header, response};
+use http::{StatusCode, header, response};
 use lb::{
     Cause, Class, Decision, Delivery, Failure, Next, Outcome, Pick, Received, Repeat, Sent, Time,
 };
@@ -27,7 +28,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     ) -> Turn<N> {
         // Asked again: now the body has been sent, and has the last word over the head.
         let safe = safe && self.is_safe();
-        let status = answer.head.status.as_u16();
+        let status = self.said(&answer).as_u16();
         let retry_after = retry_after(&answer.head);
         let identity = &self.thread.shared.identity;
         let offer = self.transaction.offer.as_ref();
@@ -57,6 +58,18 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             return self.set_aside(answer, &pick, began, (wait, next)).await;
         }
         self.shape(answer, pick, began, class, safe).await
+    }
+
+    /// The status an answer amounts to: that of a call without an answer is in its head, which is
+    /// then also its trailers. Any other status of a call comes too late to try again.
+    fn said(&self, answer: &Answer<N>) -> StatusCode {
+        let Answer { head, connection } = answer;
+        let only_trailers = connection.is_end_stream() && self.transaction.session.is_call();
+        let status = only_trailers.then(|| grpc::Status::of(&head.headers));
+        match status.flatten() {
+            Some(status) if head.status == StatusCode::OK => status.as_http(),
+            _ => head.status,
+        }
     }
 
     /// Keeps an answer in case no better one comes.
@@ -210,6 +223,8 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             BodyKind::Events(None)
         } else if is_event_stream(head) {
             BodyKind::Events(self.target.group.settings.sse_keepalive)
+        } else if self.transaction.session.is_call() {
+            BodyKind::Call
         } else {
             BodyKind::Plain
         };

@@ -15,6 +15,7 @@ use address::address;
 use relocate::History;
 
 use crate::error::{AttemptError, ProxyError};
+use crate::grpc;
 use crate::hooks::{Attempt, Hooks, Reply, Target, Transform};
 use crate::metrics::{AttemptMetrics, Counter};
 use crate::network::Network;
@@ -26,7 +27,8 @@ use crate::transaction::Transaction;
 use crate::upstream::UpstreamHead;
 use bytes::Bytes;
 use lb::{
-    Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Time, Tried, Verdict,
+    Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Sent, Time, Tried,
+    Verdict,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -94,10 +96,14 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         transaction: &'a mut Transaction<H>,
         history: &'a mut History,
     ) -> Self {
-        let total = target
-            .timeouts
-            .total
-            .map(|total| transaction.session.started + total);
+        let session = &transaction.session;
+        let patience = if session.is_call() {
+            // Its client says how long it waits; without a word it may stream for hours.
+            grpc::timeout(&session.request.headers)
+        } else {
+            target.timeouts.total
+        };
+        let total = patience.map(|patience| session.started + patience);
         Self {
             thread,
             target,
@@ -194,8 +200,18 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                     received: Received::Nothing,
                     reused: false,
                 };
-                let class = self.settle(&mut pick, now, &Outcome::Failed(failure));
-                Turn::End(Ended::Error(ProxyError::Total(class.delivery)))
+                let outcome = if self.transaction.session.is_call() {
+                    // It is the client's own, and may be shorter than any peer could keep.
+                    Outcome::Cancelled
+                } else {
+                    Outcome::Failed(failure)
+                };
+                self.settle(&mut pick, now, &outcome);
+                let delivery = match sent {
+                    Sent::Nothing => Delivery::NotSent,
+                    Sent::Partial | Sent::Full => Delivery::Unknown,
+                };
+                Turn::End(Ended::Error(ProxyError::Total(delivery)))
             }
         }
     }
@@ -244,6 +260,14 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         let session = &*session;
         let mut head = UpstreamHead::new(&session.request);
         address(&mut head, &session.request, target, pick.peer());
+        if let Some(total) = self.total
+            && session.is_call()
+            && self.history.made > 1
+        {
+            // The server counts from when it hears of the call.
+            let left = total.since(thread.clock.now());
+            head.set(grpc::TIMEOUT, grpc::remaining(left));
+        }
         let attempt = Attempt {
             session,
             group: &target.group,

@@ -61,7 +61,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(
             if response.headers().contains_key(header::CONNECTION) {
                 end.0.leave_unread();
             }
-            if response.body().is_event_stream() {
+            if response.body().may_last() {
                 end.0.streams();
             }
             let end = Some(end);

@@ -7,6 +7,7 @@ use super::respond::{poll_body, respond};
 use super::streams::{Stream, Streams};
 use super::upgraded::Upgraded;
 use crate::body::{Body, Cut};
+use crate::grpc;
 use crate::hooks::Hooks;
 use crate::local::Local;
 use crate::metrics::{Counter, LimitMetrics};
@@ -47,6 +48,9 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
         }
         let (thread, info) = (Rc::clone(&thread), Arc::clone(&info));
         async move {
+            if grpc::is_grpc(request.headers()) {
+                stream.upload().may_dawdle();
+            }
             let asks_head = request.method() == Method::HEAD;
             let connects = request.method() == Method::CONNECT;
             let upgrade = connects.then(|| hyper::upgrade::on(&mut request));
@@ -65,7 +69,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
                 }));
                 return Ok(response.map(|body| Served::new(body, None)));
             }
-            if response.body().is_event_stream() {
+            if response.body().may_last() {
                 stream.streams_events();
             }
             let response = if asks_head || is_bodiless(response.status()) {

@@ -2,6 +2,7 @@
 
 use crate::body::{Body, Cut};
 use crate::forward;
+use crate::grpc;
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::reply;
@@ -26,6 +27,7 @@ pub(super) async fn respond<N: Network, H: Hooks>(
     upload: &Arc<UploadWatch>,
     request: Request<Incoming>,
 ) -> Response<Body<N, H>> {
+    let is_call = grpc::is_call(request.version(), request.headers());
     let mut serving = pin!(forward::serve(thread, info, upload, request));
     let caught = std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx))) {
@@ -39,7 +41,9 @@ pub(super) async fn respond<N: Network, H: Hooks>(
         thread.shared.metrics.panics.increment();
         tracing::error!(client = %info.client, "hook_panicked");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        reply::plain(status, "proxy_internal_error", "internal error").map(Body::Full)
+        let reply = reply::plain(status, "proxy_internal_error", "internal error");
+        let reply = if is_call { grpc::answer(reply) } else { reply };
+        reply.map(Body::Full)
     })
 }
 

@@ -31,7 +31,7 @@ impl UploadPace {
 
     /// Looks again: whether the body stalls or drips.
     pub(super) fn is_late(&mut self, watch: &UploadWatch, limits: &Limits, now: Time) -> bool {
-        if !watch.is_coming() || watch.is_late() {
+        if !watch.is_coming() || watch.is_late() || watch.dawdles() {
             return false;
         }
         let (body, bytes) = watch.progress();

@@ -1,6 +1,7 @@
 //! Active health checks: on a schedule, jittered, on connections of their own.
 
 mod exchange;
+mod grpc;
 mod http;
 mod mcp;
 
@@ -8,10 +9,10 @@ use crate::events;
 use crate::group::{Group, Peer};
 use crate::hooks::Hooks;
 use crate::network::Network;
-use crate::settings::{Probe, Protocol};
+use crate::settings::{HttpVersion, Probe, Protocol};
 use crate::thread::Thread;
-use crate::tls::{Alpn, Wire};
-use crate::upstream::connect;
+use crate::tls::Wire;
+use crate::upstream::{connect, offered};
 use lb::{PeerIndex, Probed};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -222,6 +223,7 @@ async fn probe<N: Network, H: Hooks>(
     };
     let probing = async {
         match kind {
+            Probe::Grpc(service) => grpc::probe(thread, peer, service).await,
             Probe::Http(probe) => http::probe(thread, peer, probe).await,
             Probe::Mcp => {
                 let probe = mcp::Probe {
@@ -271,14 +273,14 @@ async fn open<N: Network, H: Hooks>(
 async fn secure<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
     peer: &Peer,
+    version: HttpVersion,
     timeout: Duration,
 ) -> Result<Wire<N::Stream>, Failed> {
     let stream = open(thread, peer, timeout).await?;
     let Some(dialer) = &peer.tls else {
         return Ok(Wire::Plain(stream));
     };
-    // Probes speak HTTP/1.1 only.
-    let shaken = dialer.handshake(stream, &[Alpn::Http1]).await;
+    let shaken = dialer.handshake(stream, offered(version)).await;
     shaken.map_err(|error| Failed(format!("{error}: {}", error.reason())))
 }
 

@@ -13,7 +13,7 @@ pub struct GroupSettings {
     pub name: String,
     /// What its peers speak.
     pub protocol: Protocol,
-    /// Which HTTP its peers are spoken to with; probes speak HTTP/1.1.
+    /// Which HTTP its peers are spoken to with.
     pub http_version: HttpVersion,
     /// What selection, breaker, health and retry go by.
     pub policy: lb::GroupPolicy,
@@ -252,6 +252,9 @@ impl Default for HealthCheck {
 /// What a health probe is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Probe {
+    /// `grpc.health.v1.Health/Check` over HTTP/2, of a service; an empty one is the server as a
+    /// whole.
+    Grpc(String),
     /// An HTTP request.
     Http(HttpProbe),
     /// What the peer's era has for it: `server/discover`, or `ping` on one long-lived session.

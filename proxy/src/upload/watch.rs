@@ -16,6 +16,8 @@ pub(crate) struct UploadWatch {
     /// Bodies begun.
     bodies: AtomicU32,
     late: AtomicBool,
+    /// It is a stream of messages, and comes when there is something to say.
+    dawdles: AtomicBool,
     /// Who reads the body: the connection's task, or one that outlives the response head.
     waker: Mutex<Option<Waker>>,
 }
@@ -24,6 +26,16 @@ impl UploadWatch {
     /// Whether a body is coming.
     pub(crate) fn is_coming(&self) -> bool {
         self.coming.load(Ordering::Relaxed)
+    }
+
+    /// It may come as slowly as it likes.
+    pub(crate) fn may_dawdle(&self) {
+        self.dawdles.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may come as slowly as it likes.
+    pub(crate) fn dawdles(&self) -> bool {
+        self.dawdles.load(Ordering::Relaxed)
     }
 
     /// It takes too long: reading it fails from now on.

@@ -35,12 +35,7 @@ pub(crate) async fn open<N: Network>(
     };
     let opening = async {
         let stream = connect(network, peer, timeout).await?;
-        let offered = match version {
-            HttpVersion::Auto => &[Alpn::H2, Alpn::Http1][..],
-            HttpVersion::Http1 => &[Alpn::Http1],
-            HttpVersion::Http2 => &[Alpn::H2],
-        };
-        let shaken = dialer.handshake(stream, offered).await;
+        let shaken = dialer.handshake(stream, offered(version)).await;
         shaken.map_err(ConnectError::Tls)
     };
     tokio::time::timeout(timeout, opening)
@@ -54,6 +49,15 @@ pub(crate) fn speaks_http2<S>(version: HttpVersion, stream: &Wire<S>) -> bool {
     match stream.negotiated() {
         Some(alpn) => alpn == Alpn::H2,
         None => version == HttpVersion::Http2,
+    }
+}
+
+/// What a TLS handshake offers, the best first.
+pub(crate) fn offered(version: HttpVersion) -> &'static [Alpn] {
+    match version {
+        HttpVersion::Auto => &[Alpn::H2, Alpn::Http1],
+        HttpVersion::Http1 => &[Alpn::Http1],
+        HttpVersion::Http2 => &[Alpn::H2],
     }
 }
 

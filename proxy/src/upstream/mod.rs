@@ -9,7 +9,7 @@ mod line;
 mod pool;
 mod race;
 
-pub(crate) use connect::{ConnectError, connect, is_exhaustion, open, speaks_http2};
+pub(crate) use connect::{ConnectError, connect, is_exhaustion, offered, open, speaks_http2};
 pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits};
 pub(crate) use h1::Fault;
 pub(crate) use h2::{Bounds, Shared};

@@ -10,6 +10,9 @@ mod drain;
 mod failover;
 #[cfg(test)]
 mod gateway;
+#[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod hooks;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lb::{GroupView, Time};
 use prometheus_client::encoding::DescriptorEncoder;
 use proxy::group::Group;
+use proxy::grpc::Status;
 
 use super::super::group_status::primary;
 use super::family::{Labels, counters, durations, gauges, number, truth};
@@ -17,6 +18,7 @@ pub(super) fn encode(
     now: Time,
 ) -> fmt::Result {
     requests(encoder, groups)?;
+    calls(encoder, groups)?;
     failures(encoder, groups)?;
     tunnels(encoder, groups)?;
     peers(encoder, groups, views)?;
@@ -64,6 +66,23 @@ fn requests(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::
         groups
             .iter()
             .map(|group| (label(group), group.metrics.cancelled.get())),
+    )
+}
+
+/// Calls of gRPC; a group that has none has no samples.
+fn calls(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
+    counters(
+        encoder,
+        (
+            "backstay_grpc_responses",
+            "Calls of gRPC that ended, by the code of their status",
+        ),
+        groups.iter().flat_map(|group| {
+            let counts = Status::all().zip(&group.metrics.calls);
+            counts
+                .filter(|(_, count)| count.get() > 0)
+                .map(|(status, count)| (labels(group, "code", status.name()), count.get()))
+        }),
     )
 }
 

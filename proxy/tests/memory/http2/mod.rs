@@ -2,6 +2,7 @@
 
 mod bounds;
 mod clients;
+mod connections;
 mod floods;
 mod goodbyes;
 mod heads;

@@ -2,5 +2,6 @@
 
 mod clients;
 mod limits;
+mod negotiated;
 mod peers;
 mod reload;
