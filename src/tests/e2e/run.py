@@ -16,7 +16,8 @@ from harness.process import kill_all  # noqa: E402
 from harness.proxy import troubled  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 
-SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice", "wires", "websocket"]
+SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
+SUITES += ["wires", "http2", "grpc", "secure", "websocket"]
 # Not green yet: some sessions of the Python 1.x client still end when their server dies.
 BY_HAND = ["continuity"]
 

@@ -26,7 +26,7 @@ class Server:
         """What its clients speak."""
         return "sse" if self.transport == "legacy-sse" else "http"
 
-    def start(self, suite, ledger=None):
+    def start(self, suite, ledger=None, certificate=None):
         """A running server; it may not listen yet."""
         port = free_port()
         log = suite.work / f"server-{self.name}-{port}.log"
@@ -43,6 +43,9 @@ class Server:
             "rmcp": [installed.rmcp / "server"],
         }[self.program]
         argv = [*program, "--port", port, "--transport", self.transport, "--ledger", ledger or "/dev/null"]
+        if certificate:
+            # Only the Python 1.x server takes them.
+            argv += ["--cert", certificate.cert, "--key", certificate.key]
         return Process(argv, log, port=port)
 
 

@@ -16,7 +16,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or SOURCE.parent.parent.parent 
 # Two lines of the MCP SDK, and servers and clients of HTTP/2, gRPC and WebSocket.
 LINES = ("v1", "v2", "wire")
 # Programs of the system, by Debian's package.
-PROGRAMS = {"curl": "curl", "openssl": "openssl", "h2load": "nghttp2-client", "nghttpd": "nghttp2-server"}
+PROGRAMS = {"curl": "curl", "openssl": "openssl", "h2load": "nghttp2-client", "nghttpd": "nghttp2-server", "nginx": "nginx"}
 
 
 class Installed:

@@ -79,6 +79,18 @@ class Proxy:
                 samples[name] = float(value)
         return samples
 
+    def whole(self, peers, seconds=10):
+        """Wait until so many peers take requests and their breakers are closed, for which they need traffic."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            samples = self.metrics().items()
+            usable = sum(value for name, value in samples if name.startswith("backstay_peer_usable{"))
+            closed = [value for name, value in samples if "backstay_breaker_state{" in name and 'state="closed"' in name]
+            if usable == sum(closed) == peers:
+                return
+            time.sleep(0.02)
+        raise Failure(f"not all of {peers} peers serve after {seconds} s: {self.get('/api/v1/groups')}")
+
     def stop(self):
         """Terminate it; it has to leave with 0, and by itself."""
         code = self.process.stop(seconds=10)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
+import httpx
 from mcp import ClientSession, McpError, types
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -27,11 +28,32 @@ async def roots(context):
     return types.ListRootsResult(roots=[types.Root(uri="file:///home", name="home")])
 
 
+async def over_http2(response):
+    """Fail if another HTTP was spoken."""
+    if response.http_version != "HTTP/2":
+        raise RuntimeError(f"{response.http_version} was spoken")
+
+
+@asynccontextmanager
+async def transport(job):
+    """The streams of the transport that the job names."""
+    if job["transport"] == "sse":
+        async with sse_client(job["url"]) as streams:
+            yield streams
+    elif job.get("http2"):
+        timeout = httpx.Timeout(30, read=300)
+        async with httpx.AsyncClient(http2=True, timeout=timeout, event_hooks={"response": [over_http2]}) as client:
+            async with streamable_http_client(job["url"], http_client=client) as streams:
+                yield streams
+    else:
+        async with streamable_http_client(job["url"]) as streams:
+            yield streams
+
+
 @asynccontextmanager
 async def connected(job, handler=None):
     """A session that is not yet initialized."""
-    open_transport = sse_client if job["transport"] == "sse" else streamable_http_client
-    async with open_transport(job["url"]) as streams:
+    async with transport(job) as streams:
         async with ClientSession(
             streams[0],
             streams[1],

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import hashlib
+import os
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -12,6 +13,7 @@ arguments.add_argument("--port", type=int, required=True)
 arguments.add_argument("--secure-port", type=int, required=True)
 arguments.add_argument("--cert", required=True)
 arguments.add_argument("--key", required=True)
+arguments.add_argument("--ledger", default=os.devnull)
 options = arguments.parse_args()
 
 BLOCK = bytes(range(256)) * 64
@@ -29,6 +31,7 @@ async def app(scope, receive, send):
             "/trailers": trailers,
             "/refuse": refuse,
             "/begins-early": begins_early,
+            "/count": count,
         }[scope["path"]](scope, receive, send)
 
 
@@ -111,6 +114,17 @@ async def begins_early(scope, receive, send):
     async for piece in pieces(receive):
         length += len(piece)
     await body(send, str(length).encode())
+
+
+async def count(scope, receive, send):
+    """Notes the query, and answers a little later."""
+    async for _ in pieces(receive):
+        pass
+    with open(options.ledger, "a") as ledger:
+        ledger.write(scope["query_string"].decode() + "\n")
+    await asyncio.sleep(0.01)
+    await head(scope, send)
+    await body(send, b"noted\n")
 
 
 config = Config()

@@ -19,11 +19,11 @@ def run_client(suite, client, places, recorders):
             _equal(suite, server, pair)
 
 
-def run_jobs(suite, client, jobs, name):
+def run_jobs(suite, client, jobs, name, env=None):
     """One process of the client does all jobs, one after the other."""
     file = suite.work / f"jobs-{name}.json"
     file.write_text(json.dumps(jobs))
-    process = Process(client.argv(suite, file), suite.work / f"client-{name}.log", stdout=subprocess.DEVNULL)
+    process = Process(client.argv(suite, file), suite.work / f"client-{name}.log", stdout=subprocess.DEVNULL, env=env)
     with suite.check(f"{name} comes to its end"):
         process.wait(sum(job["timeout"] for job in jobs) + 20)
 

@@ -33,11 +33,13 @@ def run(suite):
             peer.kill()
 
 
-def sessions(suite, client, kind, proxy):
+def sessions(suite, client, kind, proxy, env=None, **more):
+    """Sessions side by side; over HTTPS if the clients have an environment for it."""
     tool, argument = kind.echo
-    out = suite.work / f"sessions-{client.name}-{kind.name}-{kind.transport}.json"
-    job = {
-        "url": proxy.url + kind.path,
+    name = "-".join([client.name, kind.name, kind.transport, *more])
+    out = suite.work / f"sessions-{name}.json"
+    job = more | {
+        "url": (f"https://{proxy.secure}" if env else proxy.url) + kind.path,
         "transport": kind.client_transport,
         "era": client.era,
         "sessions": SESSIONS,
@@ -47,7 +49,7 @@ def sessions(suite, client, kind, proxy):
         "timeout": 60,
         "out": str(out),
     }
-    run_jobs(suite, client, [job], f"{client.name}-{kind.name}")
+    run_jobs(suite, client, [job], name, env)
     seen = json.loads(out.read_text())
     if seen["failures"] or seen["sessions"] != SESSIONS:
         suite.fail(f"{len(seen['failures'])} sessions failed: " + "\n".join(seen["failures"][:3]))
