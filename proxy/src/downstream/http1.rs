@@ -58,7 +58,9 @@ pub(super) async fn serve<N: Network, H: Hooks>(
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
-            if response.headers().contains_key(header::CONNECTION) {
+            // Not a tunnel, whose halves end one by one.
+            let field = response.headers().get(header::CONNECTION);
+            if field.is_some_and(|value| value == "close") {
                 end.0.leave_unread();
             }
             if response.body().may_last() {
