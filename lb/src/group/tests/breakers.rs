@@ -212,6 +212,52 @@ fn an_overloaded_peer_is_better_than_none() {
 }
 
 #[test]
+fn an_overloaded_peer_is_better_than_one_that_was_tried() {
+    let cooldown = Duration::from_secs(3);
+    let mut world = World::new(&[1, 1]);
+    assert_eq!(world.end(Verdict::Overload { cooldown }), 'a');
+    let tried_one = tried(&[1]);
+    let retry = PickRequest {
+        tried: &tried_one,
+        ..PickRequest::default()
+    };
+    for _ in 0..4 {
+        assert_eq!(world.ask(&retry).unwrap().peer(), A);
+    }
+}
+
+#[test]
+fn an_overloaded_peer_that_was_tried_is_better_than_none() {
+    let cooldown = Duration::from_secs(3);
+    let mut world = World::new(&[1, 1]);
+    world.break_(1);
+    assert_eq!(world.end(Verdict::Overload { cooldown }), 'a');
+    for retry_same in [true, false] {
+        let tried_one = tried(&[0]);
+        let retry = PickRequest {
+            tried: &tried_one,
+            retry_same,
+            ..PickRequest::default()
+        };
+        assert_eq!(world.ask(&retry).unwrap().peer(), A);
+    }
+}
+
+#[test]
+fn the_same_peer_is_tried_again_though_it_is_overloaded() {
+    let cooldown = Duration::from_secs(3);
+    let mut world = World::new(&[1, 1]);
+    assert_eq!(world.end(Verdict::Overload { cooldown }), 'a');
+    let tried_one = tried(&[0]);
+    let again = PickRequest {
+        tried: &tried_one,
+        retry_same: true,
+        ..PickRequest::default()
+    };
+    assert_eq!(world.ask(&again).unwrap().peer(), A);
+}
+
+#[test]
 fn an_overloaded_probe_has_failed() {
     let mut world = World::new(&[1]);
     world.break_(0);

@@ -246,3 +246,12 @@ fn errors_say_what_is_wrong() {
         assert_eq!(got, expected);
     }
 }
+
+#[test]
+fn what_a_peer_has_in_flight_is_counted() {
+    let mut world = World::new(&[1]);
+    let held = [world.pick().unwrap(), world.pick().unwrap()];
+    assert_eq!(world.group.in_flight(A), 2);
+    drop(held);
+    assert_eq!(world.group.in_flight(A), 0);
+}

@@ -167,3 +167,14 @@ fn a_key_that_the_strategy_does_not_use_keeps_nobody_from_probing() {
         assert!(world.ask(&request).unwrap().is_probe(), "{hash:?}");
     }
 }
+
+#[test]
+fn a_worse_tier_is_probed_once_nobody_else_is_left() {
+    let mut world = World::new(&[1, 2]);
+    world.break_(1);
+    world.wait(60_000);
+    world.break_(0);
+    let probe = world.pick().unwrap();
+    assert_eq!((probe.peer(), probe.tier()), (B, 2));
+    assert!(probe.is_probe());
+}

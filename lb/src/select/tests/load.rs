@@ -31,6 +31,9 @@ fn load_is_compared_per_weight() {
         ([2, 1], [6, 2], 1),
         ([1, 3], [0, 0], 1),
         ([65_535, 1], [60_000, 1], 0),
+        // Near enough that a sum would say otherwise than the product.
+        ([1, 3], [1, 4], 1),
+        ([3, 1], [4, 1], 0),
     ];
     for (weights, loads, expected) in rows {
         for strategy in [Strategy::LeastConnections, Strategy::PowerOfTwo] {
