@@ -1,6 +1,6 @@
 //! An exchange of the hooks' own with a peer, besides the request they serve.
 
-use crate::attempts::{Bounds, Failed, acquire, send};
+use crate::attempts::{Bounds, Failed, PROBE_PATIENCE, PROBE_PAUSE, acquire, send};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Hooks, Target};
@@ -11,7 +11,7 @@ use crate::upload::Upload;
 use crate::upstream::{Connection, UpstreamHead};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header, response};
-use lb::{Outcome, PeerIndex, Pick, PickRequest, Tried};
+use lb::{NoPeer, Outcome, PeerIndex, Pick, PickRequest, PinLoss, Tried};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -113,9 +113,17 @@ async fn ask<N: Network, H: Hooks>(
         repeatable: false,
         retry_same: false,
     };
-    let began = thread.clock.now();
-    let picked = group.lb.pick(&wanted, began, thread.clock.entropy());
-    let mut pick = picked.map_err(ProxyError::NoPeer)?;
+    let asked = thread.clock.now();
+    let (mut pick, began) = loop {
+        let now = thread.clock.now();
+        match group.lb.pick(&wanted, now, thread.clock.entropy()) {
+            Ok(pick) => break (pick, now),
+            Err(NoPeer::PinLost(_, PinLoss::HalfOpen)) if now.since(asked) < PROBE_PATIENCE => {
+                tokio::time::sleep(PROBE_PAUSE).await;
+            }
+            Err(none) => return Err(ProxyError::NoPeer(none)),
+        }
+    };
     let target = Target::peer(Arc::clone(&group), peer);
     let (parts, body) = request.into_parts();
     let mut head = UpstreamHead::new(&parts);

@@ -82,6 +82,9 @@ pub enum PinLoss {
     Disabled,
     /// There is no such peer.
     Gone,
+    /// Its breaker is half-open, and the requests that may probe it are under way: what they come
+    /// to is known soon.
+    HalfOpen,
     /// Its breaker is open.
     Open,
     /// It cannot serve such a request.
@@ -172,6 +175,7 @@ impl fmt::Display for NoPeer {
                 let why = match loss {
                     PinLoss::Disabled => "disabled",
                     PinLoss::Gone => "gone",
+                    PinLoss::HalfOpen => "behind a half-open breaker",
                     PinLoss::Open => "behind an open breaker",
                     PinLoss::Unfit => "unable to serve it",
                     PinLoss::Unhealthy => "unhealthy",

@@ -1,10 +1,10 @@
 //! Requests that try out a peer whose breaker would let one through.
 
-use super::pick::{Mood, NONE, Pick};
+use super::pick::{Mood, NONE, Pick, PinLoss};
 use super::search::{ALL, Search};
 use super::slot::{BREAKER, COOLING};
 use super::{Group, Tier};
-use crate::breaker::{Admission, Ticket, Transition};
+use crate::breaker::{Admission, Phase, Ticket, Transition};
 use crate::hash::mix;
 use crate::peer::PeerIndex;
 use crate::strategy::Strategy;
@@ -113,6 +113,15 @@ impl Search<'_> {
         self.group.schedule_probes(&ledger);
         drop(ledger);
         self.enter(peer, Some(ticket?), Mood::Calm)
+    }
+
+    /// Why a peer's breaker did not admit.
+    pub(super) fn refusal(&self, peer: PeerIndex) -> PinLoss {
+        let ledger = self.group.lock();
+        match ledger.peers.get(usize::from(peer.0)) {
+            Some(entry) if entry.breaker.phase() == Phase::HalfOpen => PinLoss::HalfOpen,
+            _ => PinLoss::Open,
+        }
     }
 }
 

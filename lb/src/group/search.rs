@@ -111,8 +111,8 @@ impl Search<'_> {
         } else if flags & UNHEALTHY != 0 {
             lost(PinLoss::Unhealthy)
         } else if flags & BREAKER != 0 {
-            let probe = self.admit(peer);
-            probe.map_or_else(|| lost(PinLoss::Open), Ok)
+            self.admit(peer)
+                .ok_or_else(|| NoPeer::PinLost(peer, self.refusal(peer)))
         } else {
             self.enter(peer, None, Mood::Calm).ok_or(NoPeer::Busy)
         }

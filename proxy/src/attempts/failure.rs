@@ -86,7 +86,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     }
 
     /// Whether the request may run on after a wait.
-    fn has_time(&self, wait: Duration) -> bool {
+    pub(super) fn has_time(&self, wait: Duration) -> bool {
         let after = self.thread.clock.now() + wait;
         self.total.is_none_or(|total| after < total)
     }

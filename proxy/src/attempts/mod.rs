@@ -27,8 +27,8 @@ use crate::transaction::Transaction;
 use crate::upstream::UpstreamHead;
 use bytes::Bytes;
 use lb::{
-    Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Sent, Time, Tried,
-    Verdict,
+    Cause, Class, Delivery, Failure, NoPeer, Outcome, Pick, PickRequest, PinLoss, Received, Sent,
+    Time, Tried, Verdict,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -45,6 +45,8 @@ pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
     total: Option<Time>,
     /// A peer's answer that was to be better by another attempt.
     last: Option<Kept>,
+    /// It waits for the probe of the peer it is pinned to.
+    waiting_since: Option<Time>,
     /// The attempt under way took a token of the retry budget.
     charged: bool,
 }
@@ -113,6 +115,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             same_peer: None,
             total,
             last: None,
+            waiting_since: None,
             charged: false,
         }
     }
@@ -157,6 +160,9 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         };
         let mut pick = match group.lb.pick(&request, now, self.thread.clock.entropy()) {
             Ok(pick) => pick,
+            Err(NoPeer::PinLost(_, PinLoss::HalfOpen)) if self.may_wait(now) => {
+                return Turn::Again(PROBE_PAUSE);
+            }
             Err(none) => {
                 if std::mem::take(&mut self.charged) {
                     group.lb.refund();
@@ -214,6 +220,12 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 Turn::End(Ended::Error(ProxyError::Total(delivery)))
             }
         }
+    }
+
+    /// Whether a pinned request still waits for what the probe of its peer comes to.
+    fn may_wait(&mut self, now: Time) -> bool {
+        let since = *self.waiting_since.get_or_insert(now);
+        now.since(since) < PROBE_PATIENCE && self.has_time(PROBE_PAUSE)
     }
 
     /// Whether the request may run twice.
@@ -385,3 +397,9 @@ fn counter<'a>(metrics: &'a AttemptMetrics, outcome: &Outcome, class: &Class) ->
         },
     }
 }
+
+/// How long a request that is pinned to a peer waits for the probe of its half-open breaker: a probe
+/// lasts one answer, and a request that goes elsewhere costs its MCP session a move.
+pub(crate) const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks.
+pub(crate) const PROBE_PAUSE: Duration = Duration::from_millis(20);

@@ -55,6 +55,7 @@ fn a_pinned_request_may_be_the_probe() {
     world.wait(2_000);
     let probe = world.ask(&pinned(0)).unwrap();
     assert!(probe.is_probe());
-    let lost = NoPeer::PinLost(A, PinLoss::Open);
+    // Another learns that the answer is near.
+    let lost = NoPeer::PinLost(A, PinLoss::HalfOpen);
     assert_eq!(world.ask(&pinned(0)).unwrap_err(), lost);
 }

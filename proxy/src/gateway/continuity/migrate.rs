@@ -38,21 +38,43 @@ pub(super) struct Move<'a> {
 pub(super) enum Stays {
     /// A peer refused the credential of this request: its answer is the client's (rule 9).
     Denied(Reply),
-    /// No peer took it.
+    /// No peer that answers can take it.
     NoPeer,
+    /// No peer took it, and some could not be asked.
+    OutOfReach,
 }
 
 impl Move<'_> {
-    /// Makes the MCP session anew, once however many requests wait for it.
+    /// Makes the MCP session anew, once however many requests wait for it. Peers that are out of
+    /// reach are asked again for a while: the loss of a peer comes seldom alone, and the others may
+    /// be about to return.
     pub(super) async fn run(&self) -> Result<Place, Stays> {
+        let clock = self.session.clock();
+        let until = clock.now() + WINDOW;
         let _flight = self.binding.flight.lock().await;
-        if let Some(place) = self.binding.place()
-            && place.generation > self.from.generation
-        {
-            return Ok(place);
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            if let Some(place) = self.binding.place()
+                && place.generation > self.from.generation
+            {
+                return Ok(place);
+            }
+            match self.round().await {
+                Err(Stays::OutOfReach) if clock.now() + pause < until => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                end => return end,
+            }
         }
+    }
+
+    /// Asks each peer once.
+    async fn round(&self) -> Result<Place, Stays> {
         let lost = self.group.find(&self.from.peer);
         let mut tried = Tried::default();
+        let mut unfit = Tried::default();
+        let mut may_return = false;
         if let Some(lost) = lost
             && !self.restarted
         {
@@ -60,9 +82,15 @@ impl Move<'_> {
         }
         for turn in 0..self.group.peers.len() {
             let first = lost.filter(|_| self.restarted && turn == 0);
-            let Some(peer) = self.choose(first, &tried) else {
+            let chosen = self.choose(first, &tried);
+            // One that has restarted may have become unusable since it said so.
+            let Some(peer) = chosen.or_else(|| self.choose(None, &tried)) else {
+                may_return = true;
                 break;
             };
+            if unfit.contains(peer) {
+                break;
+            }
             tried.insert(peer);
             match self.open(peer).await {
                 Ok((place, news)) => {
@@ -70,10 +98,15 @@ impl Move<'_> {
                     return Ok(place);
                 }
                 Err(Refusal::Denied(reply)) => return Err(Stays::Denied(reply)),
-                Err(Refusal::Unfit) => {}
+                Err(Refusal::Unfit) => unfit.insert(peer),
+                Err(Refusal::OutOfReach) => may_return |= lost != Some(peer),
             }
         }
-        Err(Stays::NoPeer)
+        Err(if may_return || unfit.is_empty() {
+            Stays::OutOfReach
+        } else {
+            Stays::NoPeer
+        })
     }
 
     /// The peer to try next. A peer that was tried comes again only if there is no other.
@@ -117,8 +150,13 @@ impl Move<'_> {
             let denied = timely(answer.whole(LARGEST)).await?;
             return Err(denied.map_or(Refusal::Unfit, Refusal::Denied));
         }
-        if answer.head.status != StatusCode::OK {
-            return Err(Refusal::Unfit);
+        match answer.head.status {
+            StatusCode::OK => {}
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => return Err(Refusal::OutOfReach),
+            _ => return Err(Refusal::Unfit),
         }
         let upstream = answer.head.headers.get(&header::SESSION_ID).cloned();
         let body = result(&mut answer).await?;
@@ -227,7 +265,7 @@ impl Move<'_> {
             }
         }
         let asked = self.session.exchange(self.group, peer, request, PATIENCE);
-        asked.await.map_err(|_| Refusal::Unfit)
+        asked.await.map_err(|_| Refusal::OutOfReach)
     }
 
     /// An id unlike any of the client's.
@@ -241,6 +279,8 @@ impl Move<'_> {
 enum Refusal {
     Denied(Reply),
     Unfit,
+    /// It did not answer, or not now.
+    OutOfReach,
 }
 
 /// What a peer is to know of the client besides its message: everything that comes with this
@@ -285,6 +325,12 @@ async fn timely<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
     waited.map_err(|_| Refusal::Unfit)
 }
 
+/// How long an MCP session waits for a peer that takes it: a restart, or a breaker's open time, and
+/// less than any client waits for an answer.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Between two rounds through the peers.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// For one answer of a peer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// More of an answer is not read.
