@@ -98,6 +98,10 @@ fn collect(node: &Node, secret: bool, found: &mut Vec<Mark>) {
                 collect(value, below, found);
             }
         }
+        Node::Scalar(Scalar {
+            value: Plain::Bool(_),
+            ..
+        }) => {}
         Node::Scalar(scalar) if secret => found.push(scalar.mark()),
         Node::Scalar(_) => {}
         Node::Sequence(items) => {

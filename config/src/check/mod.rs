@@ -1,6 +1,7 @@
 //! What the schema cannot say: names, addresses, ranges between keys. Comes to the checked types.
 
 mod breaker;
+mod cors;
 mod credentials;
 mod dialect;
 mod dns;
@@ -45,6 +46,7 @@ pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
         groups,
         routes,
         trusted_proxies: listeners::trusted(file.trusted_proxies, found),
+        cors: file.cors.map(|cors| cors::cors(cors, found)),
         dns: dns::dns(file.dns, found),
         limits: limits::limits(file.limits.unwrap_or_default(), found),
         session: session::session(file.session, file.session_binding, found),

@@ -5,6 +5,7 @@
 //! there the schema knows, and a part with a problem is left out so that the rest can be checked.
 //! A field that is marked `x-not-yet` is refused by name.
 
+mod cors;
 mod credentials;
 mod dns;
 mod group;
@@ -18,6 +19,7 @@ mod route;
 mod session;
 mod tls;
 
+pub(crate) use cors::Cors;
 pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
 pub(crate) use dns::{Dns, DnsResolver};
 pub(crate) use group::{
@@ -76,10 +78,8 @@ pub(crate) struct File {
     pub(crate) access_log: Option<AccessLog>,
     /// When the file is read again besides on SIGHUP.
     pub(crate) reload: Option<Reload>,
-    /// Cross-origin answers for browsers. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) cors: Option<serde_json::Value>,
+    /// Cross-origin answers for browsers. Default: none, and the peers answer.
+    pub(crate) cors: Option<Cors>,
     /// What several replicas share. Not available yet.
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]

@@ -26,7 +26,7 @@ pub(super) fn admit(
     ctx: &mut Ctx,
     group: &Arc<Group>,
 ) -> Result<Option<(Arc<Group>, PeerIndex)>, Reply> {
-    if addressing::check(session, &ctx.snapshot).is_err() {
+    if addressing::check(session, ctx).is_err() {
         return Err(faults::refuse(Cause::Forbidden, ctx));
     }
     let headers = &session.request.headers;
@@ -36,7 +36,7 @@ pub(super) fn admit(
     };
     if mcp.facts.kind == Kind::Other && session.request.method != http::Method::OPTIONS {
         // Rules 18 and 29: HEAD and unknown methods create nothing upstream, and older servers
-        // make a session for each. OPTIONS passes: preflight is the peer's to answer (rule 27).
+        // make a session for each. OPTIONS passes: preflight is the peer's to answer unless `cors:` says otherwise (rule 27).
         return Err(method_not_allowed());
     }
     if fault::resumes_after_error(headers) {

@@ -34,6 +34,8 @@ pub struct Ctx {
     pub(super) path_of_request: String,
     /// The `Host` the client asked for, before anything was rewritten.
     pub(super) host: Option<HeaderValue>,
+    /// What the answer says of who may read it, if `cors:` lets the origin ask.
+    pub(super) origin: Option<HeaderValue>,
     /// The scheme the client used.
     pub(super) scheme: &'static str,
 }
@@ -76,6 +78,7 @@ impl Ctx {
             resource: None,
             path_of_request: String::new(),
             host: None,
+            origin: None,
             scheme: "http",
         }
     }
@@ -83,6 +86,11 @@ impl Ctx {
     /// The route it takes, if there are routes.
     pub(super) fn route(&self) -> Option<&RouteSettings> {
         self.snapshot.routes.as_ref()?.get(self.route?)
+    }
+
+    /// Whether it is MCP's: a message, a stream, or a document that says who grants access.
+    pub(super) fn is_about_mcp(&self) -> bool {
+        self.mcp.is_some() || self.opens_stream || self.resource.is_some()
     }
 
     /// What is changed in heads: by the group, then by the route.

@@ -6,6 +6,7 @@ mod access;
 mod addressing;
 mod admit;
 mod continuity;
+mod cors;
 mod ctx;
 mod discover;
 mod events;
@@ -33,6 +34,7 @@ use crate::session::{ConnectionInfo, Report, Session};
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
 use continuity::Bindings;
+use http::HeaderMap;
 use http::response::Parts as ResponseParts;
 use routing::Routed;
 use std::fmt;
@@ -126,8 +128,14 @@ impl Gateway {
 
 /// An answer of ours, with what group and route put into all their answers.
 fn ours(mut reply: Reply, session: &Session, ctx: &Ctx) -> Reply {
-    fields::edit_response(reply.headers_mut(), session, ctx);
+    finish(reply.headers_mut(), session, ctx);
     reply
+}
+
+/// What every head that a client gets is given at last.
+fn finish(headers: &mut HeaderMap, session: &Session, ctx: &Ctx) {
+    cors::answer(headers, ctx);
+    fields::edit_response(headers, session, ctx);
 }
 
 fn server_settings(snapshot: &Snapshot, settings: &Settings) -> ServerSettings {
@@ -186,7 +194,13 @@ impl Hooks for Gateway {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Flow {
         match routing::route(session, ctx) {
             Ok(Routed::Answered(reply)) => Flow::Respond(ours(reply, session, ctx)),
-            Ok(Routed::Group) => Flow::Continue,
+            Ok(Routed::Group) => {
+                cors::note(session, ctx);
+                match cors::preflight(session, ctx) {
+                    Some(reply) => Flow::Respond(ours(reply, session, ctx)),
+                    None => Flow::Continue,
+                }
+            }
             Err(refusal) => {
                 ctx.refusal = Some(Box::new(refusal));
                 Flow::Continue
@@ -217,7 +231,7 @@ impl Hooks for Gateway {
             // Asked again, with more of the body.
             action @ ResponseAction::Read(_) => action,
             action => {
-                fields::edit_response(&mut head.headers, attempt.session, ctx);
+                finish(&mut head.headers, attempt.session, ctx);
                 action
             }
         }

@@ -187,7 +187,7 @@ fn stream_message(
         return Ok(None);
     };
     let snapshot = &ctx.snapshot;
-    if addressing::check(session, snapshot).is_err() {
+    if addressing::check(session, ctx).is_err() {
         return Err(faults::refuse(Cause::Forbidden, ctx));
     }
     let principal = Principal::of(&snapshot.binding, &session.request.headers);
@@ -252,7 +252,11 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
         head.remove(&http_header::AUTHORIZATION);
         head.set(credential.name().clone(), credential.value().clone());
     }
-    if ctx.mcp.is_some() || ctx.opens_stream || ctx.resource.is_some() {
+    if ctx.is_about_mcp() {
+        if ctx.origin.is_some() {
+            // Rule 27: it was judged here; servers that check it know other names than ours.
+            head.remove(&http_header::ORIGIN);
+        }
         // Rule 23: what we read in passing must not be coded.
         let identity = HeaderValue::from_static("identity");
         head.set(http_header::ACCEPT_ENCODING, identity);

@@ -203,7 +203,7 @@ fn legacy_stream(attempt: &Attempt<'_>, ctx: &Ctx) -> ResponseAction {
         prefix: ctx.prefix.clone(),
         principal: Principal::of(&ctx.snapshot.binding, &request.headers),
         nonce: attempt.session.clock().nonce(),
-        asker: match addressing::check(attempt.session, &ctx.snapshot) {
+        asker: match addressing::check(attempt.session, ctx) {
             Ok(()) => Asker::Admitted,
             Err(_) => Asker::Foreign,
         },

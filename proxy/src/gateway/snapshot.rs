@@ -1,5 +1,6 @@
 //! One configuration, ready to serve.
 
+use super::cors::Cors;
 use crate::group::{Departed, Group, GroupError};
 use crate::mcp::{KeyError, KeyRing};
 use crate::route::Routes;
@@ -20,6 +21,7 @@ pub struct Snapshot {
     /// Hosts under which MCP may be asked for on loopback listeners: those the routes name, and
     /// those the listeners allow.
     pub(super) hosts: Vec<String>,
+    pub(super) cors: Option<Cors>,
     /// Peers that reloads took out and that still serve what is pinned to them.
     pub(super) departed: Vec<Departed>,
     /// The key of this process, if the settings give none: made once.
@@ -97,6 +99,7 @@ impl Snapshot {
         Ok(Self {
             departed,
             own_key,
+            cors: settings.cors.as_ref().map(Cors::new),
             hosts,
             groups,
             routes,

@@ -2,8 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::{HeaderMap, HeaderValue, header};
-
 /// Why a request may not come here: 403.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Forbidden {
@@ -47,16 +45,6 @@ pub fn check_host<'a>(
         return Err(Forbidden::Origin);
     }
     Ok(())
-}
-
-/// Takes off an Origin that `cors:` allowed; any other is the peer's to judge.
-pub fn drop_allowed_origin(headers: &mut HeaderMap, cors: &[HeaderValue]) {
-    if headers
-        .get(header::ORIGIN)
-        .is_some_and(|origin| cors.contains(origin))
-    {
-        headers.remove(header::ORIGIN);
-    }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -206,17 +194,6 @@ mod tests {
         for listener in ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1"] {
             let found = verdict(Some("evil.example"), Some("null"), listener);
             assert_eq!(found, Ok(()), "{listener}");
-        }
-    }
-
-    #[test]
-    fn only_an_origin_that_cors_allowed_is_dropped() {
-        let cors = [HeaderValue::from_static("https://app.example")];
-        for (origin, left) in [("https://app.example", 0), ("https://other.example", 1)] {
-            let value = HeaderValue::from_static(origin);
-            let mut headers = HeaderMap::from_iter([(header::ORIGIN, value)]);
-            drop_allowed_origin(&mut headers, &cors);
-            assert_eq!(headers.len(), left, "{origin}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every value here is already sound; nothing later parses or repairs it.
 
 mod cidr;
+mod cors;
 mod credential;
 mod dns;
 mod fields;
@@ -16,6 +17,7 @@ mod tls;
 mod tunnel;
 
 pub use cidr::Cidr;
+pub use cors::{CorsSettings, Origins};
 pub use credential::Credential;
 pub use dns::{DnsResolver, DnsSettings};
 pub use fields::{FieldEdits, FieldValue, HeaderEdits};
@@ -47,6 +49,8 @@ pub struct Settings {
     /// Clients that are proxies of ours: what they say of who forwarded what is kept and added to;
     /// what others say is replaced. Empty: nobody is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Cross-origin answers for browsers; none: the peers answer.
+    pub cors: Option<CorsSettings>,
     /// How names of peers are looked up.
     pub dns: DnsSettings,
     /// Bounds on what clients and peers may cost.

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod breaker;
+mod cors;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
