@@ -19,7 +19,7 @@ from harness.suite import Suite  # noqa: E402
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
 SUITES += ["wires", "http2", "grpc", "secure", "websocket"]
 # Not green yet: some sessions of the Python 1.x client still end when their server dies.
-BY_HAND = ["continuity"]
+BY_HAND = ["continuity", "reload"]
 
 
 def run(name, installed, binary):

@@ -20,14 +20,14 @@ class Proxy:
             self.secure = f"127.0.0.1:{free_port()}"
             listeners.append({"listen": self.secure, "tls": certificate.served})
         # JSON is YAML, so the file needs no YAML writer.
-        config = {
+        self.config = {
             "listeners": listeners,
             "admin": {"listen": "127.0.0.1:0"},
             "groups": [{"name": name, "peers": peers, **group}],
         }
-        path = suite.work / f"{name}.yaml"
-        path.write_text(json.dumps(config, indent=2))
-        argv = [suite.binary, "run", "-c", path, "--log-level", "info"]
+        self._path = suite.work / f"{name}.yaml"
+        self.write(json.dumps(self.config, indent=2))
+        argv = [suite.binary, "run", "-c", self._path, "--log-level", "info"]
         # The state directory keeps the session keys: each run has its own.
         environment = {"STATE_DIRECTORY": str(suite.work / f"{name}.state")}
         (suite.work / f"{name}.state").mkdir(exist_ok=True)
@@ -35,6 +35,10 @@ class Proxy:
         _started.append(self)
         traffic, admin = self._addresses()
         self.address, self.url, self.admin = traffic, f"http://{traffic}", f"http://{admin}"
+
+    def write(self, text):
+        """Put another configuration in the place of the one it was started with."""
+        self._path.write_text(text)
 
     def _addresses(self):
         deadline = time.monotonic() + 10

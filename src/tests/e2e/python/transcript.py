@@ -56,6 +56,13 @@ async def _one(job, script):
         transcript.close()
 
 
+def _causes(error):
+    """What a group of exceptions holds: the SDKs' task groups wrap whatever happens inside."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_causes(each) for each in error.exceptions)
+    return "".join(traceback.format_exception_only(error)).strip() + (f" ({error.__cause__})" if error.__cause__ else "")
+
+
 async def _many(job, one_session):
     """Sessions side by side, each with its calls; the sum goes to the output."""
     failures = []
@@ -65,7 +72,7 @@ async def _many(job, one_session):
             async with asyncio.timeout(job["timeout"]):
                 await one_session(job, number)
         except Exception as error:
-            failures.append(f"session {number}: {traceback.format_exception_only(error)} {error.__cause__ or ''}")
+            failures.append(f"session {number}: {_causes(error)}")
 
     await asyncio.gather(*(session(number) for number in range(job["sessions"])))
     with open(job["out"], "w") as out:
