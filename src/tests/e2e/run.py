@@ -17,7 +17,7 @@ from harness.proxy import troubled  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
-SUITES += ["wires", "http2", "grpc", "secure", "websocket"]
+SUITES += ["wires", "http2", "grpc", "secure", "websocket", "reload"]
 # Not green yet: some sessions of the Python 1.x client still end when their server dies.
 BY_HAND = ["continuity", "reload"]
 
