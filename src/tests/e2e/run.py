@@ -17,9 +17,7 @@ from harness.proxy import troubled  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
-SUITES += ["wires", "http2", "grpc", "secure", "websocket", "reload"]
-# Not green yet: some sessions of the Python 1.x client still end when their server dies.
-BY_HAND = ["continuity", "reload"]
+SUITES += ["wires", "http2", "grpc", "secure", "websocket", "reload", "continuity"]
 
 
 def run(name, installed, binary):
@@ -42,7 +40,7 @@ def main():
     """All suites, or the named ones."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--binary", type=Path, default=SOURCE.parents[2] / "target" / "release" / "backstay")
-    arguments.add_argument("--only", action="append", choices=SUITES + BY_HAND)
+    arguments.add_argument("--only", action="append", choices=SUITES)
     options = arguments.parse_args()
     binary = options.binary.resolve()
     if not binary.exists():
