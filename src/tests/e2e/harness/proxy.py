@@ -14,7 +14,7 @@ _started = []
 class Proxy:
     """One running proxy with a listener, another for HTTPS if there is a certificate, and an admin listener."""
 
-    def __init__(self, suite, name, peers, *, certificate=None, **group):
+    def __init__(self, suite, name, peers, *, certificate=None, limits=None, **group):
         listeners, self.secure = [{"listen": "127.0.0.1:0"}], None
         if certificate:
             self.secure = f"127.0.0.1:{free_port()}"
@@ -23,6 +23,7 @@ class Proxy:
         self.config = {
             "listeners": listeners,
             "admin": {"listen": "127.0.0.1:0"},
+            "limits": limits or {},
             "groups": [{"name": name, "peers": peers, **group}],
         }
         self._path = suite.work / f"{name}.yaml"

@@ -40,7 +40,9 @@ def _nghttpd(suite, name, documents, certificate):
 def _proxy(suite, name, peers, certificate=None, **settings):
     scheme, tls = ("https", {"tls": certificate.believed}) if certificate else ("http", {})
     named = [{"name": f"peer-{n}", "url": f"{scheme}://{peer.address}"} for n, peer in enumerate(peers)]
-    settings = {"http_version": "http2", "circuit_breaker": BREAKER, **tls, **settings}
+    # h2load does not come back once a connection has ended.
+    limits = {"requests_per_connection": 0}
+    settings = {"http_version": "http2", "circuit_breaker": BREAKER, "limits": limits, **tls, **settings}
     return Proxy(suite, name, named, certificate=certificate, **settings)
 
 
