@@ -22,13 +22,13 @@ impl Hooks for Notes {
 
     fn new_ctx(&self, _: &ConnectionInfo) {}
 
-    async fn request_filter(&self, session: &mut Session, _: &mut ()) -> Flow {
+    async fn request_filter(&self, session: &mut Session, (): &mut ()) -> Flow {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         notes.insert(session.connection.client, std::thread::current().id());
         Flow::Respond(Reply::new(Bytes::from_static(b"here")))
     }
 
-    async fn upstream_group(&self, _: &mut Session, _: &mut ()) -> Result<Target, Reply> {
+    async fn upstream_group(&self, _: &mut Session, (): &mut ()) -> Result<Target, Reply> {
         Err(Reply::new(Bytes::new()))
     }
 }
