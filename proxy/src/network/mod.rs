@@ -4,11 +4,9 @@
 //! in-memory network in virtual time.
 
 mod resolver;
-mod stream;
 mod system;
 
-pub use stream::SystemStream;
-pub use system::SystemNetwork;
+pub use system::{SystemNetwork, SystemStream};
 
 use crate::settings::DnsResolver;
 use std::future::Future;

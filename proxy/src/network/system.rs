@@ -1,7 +1,7 @@
 //! The network of the operating system.
 
 use super::resolver::Resolver;
-use super::{Network, Resolved, SILENCE, SystemStream};
+use super::{Network, Resolved, SILENCE};
 use crate::settings::DnsResolver;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio_util::either::Either;
 
 /// The operating system's network.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,9 @@ pub struct SystemNetwork {
     /// Made when the first name is looked up, since it belongs to the runtime it is used in.
     resolver: Arc<OnceLock<Option<Resolver>>>,
 }
+
+/// A connection of the operating system: over a network, or over a socket in the file system.
+pub type SystemStream = Either<TcpStream, UnixStream>;
 
 impl Network for SystemNetwork {
     type Stream = SystemStream;
@@ -50,30 +54,30 @@ impl Network for SystemNetwork {
     async fn accept(&self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)> {
         let (stream, address) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        Ok((SystemStream::Tcp(stream), address))
+        Ok((Either::Left(stream), address))
     }
 
     fn pack(&self, stream: Self::Stream) -> io::Result<Self::Parcel> {
         match stream {
-            SystemStream::Tcp(stream) => stream.into_std(),
+            Either::Left(stream) => stream.into_std(),
             // Nobody listens on one.
-            SystemStream::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+            Either::Right(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
     fn unpack(&self, parcel: Self::Parcel) -> io::Result<Self::Stream> {
-        TcpStream::from_std(parcel).map(SystemStream::Tcp)
+        TcpStream::from_std(parcel).map(Either::Left)
     }
 
     async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         notice_silence(&stream)?;
-        Ok(SystemStream::Tcp(stream))
+        Ok(Either::Left(stream))
     }
 
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::Stream> {
-        UnixStream::connect(path).await.map(SystemStream::Unix)
+        UnixStream::connect(path).await.map(Either::Right)
     }
 
     async fn resolve(&self, host: &str, port: u16, by: DnsResolver) -> io::Result<Resolved> {

@@ -3,7 +3,6 @@
 use super::h1;
 use super::h2;
 use super::head::UpstreamHead;
-use super::line::Line;
 use crate::settings::Limits;
 use crate::tls::Wire;
 use crate::upload::UploadBody;
@@ -13,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use std::error::Error;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::either::Either;
 
 /// One connection to a peer, as one request uses it: an exchange, then the frames of its body.
 ///
@@ -25,6 +25,10 @@ pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     /// One request's part of an HTTP/2 connection.
     H2(h2::Exchange),
 }
+
+/// The peer's end of a tunnel: a connection that spoke HTTP/1.1, or a stream of one that speaks
+/// HTTP/2.
+pub(crate) type Line<S> = Either<Wire<S>, Box<h2::Pipe>>;
 
 /// Limits of a response head, and of what frames its body.
 #[derive(Clone, Copy, Debug)]
@@ -172,11 +176,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         match self {
             Self::H1(connection) => {
                 let (stream, rest) = connection.into_io()?;
-                Some((Line::H1(stream), rest))
+                Some((Either::Left(stream), rest))
             }
             Self::H2(exchange) => {
                 let pipe = exchange.into_pipe()?;
-                Some((Line::H2(pipe), Bytes::new()))
+                Some((Either::Right(pipe), Bytes::new()))
             }
         }
     }

@@ -5,14 +5,12 @@ mod connection;
 pub(crate) mod h1;
 mod h2;
 mod head;
-mod line;
 mod pool;
 mod race;
 
 pub(crate) use connect::{ConnectError, connect, is_exhaustion, offered, open, speaks_http2};
-pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits};
+pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits, Line};
 pub(crate) use h1::Fault;
 pub(crate) use h2::{Bounds, Shared};
 pub use head::UpstreamHead;
-pub(crate) use line::Line;
 pub(crate) use pool::Pools;

@@ -1,6 +1,8 @@
 //! Calls as clients and servers of gRPC make them.
 
+use crate::support::World;
 use crate::support::h2::{H2Reply, post};
+use crate::support::h2_peer::H2Peer;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -54,6 +56,15 @@ pub(super) fn answer(mut respond: SendResponse<Bytes>, text: &str, code: u16) {
         drop(body.send_data(message(text), false));
         drop(body.send_trailers(status(code)));
     }
+}
+
+/// Sends one message in answer to each call of the first peer, and nothing after it.
+pub(super) fn say_once(world: &World) {
+    H2Peer::start(world, 0, |_, mut respond| async move {
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        body.send_data(message("one"), false).unwrap();
+        std::future::pending::<()>().await;
+    });
 }
 
 /// How a call ended for its client, and whether that was in the head.

@@ -1,11 +1,11 @@
 //! How long a call may take: its client says so.
 
-use super::call::{answer, call, ended, message, said};
+use super::call::{answer, call, ended, message, said, say_once};
 use crate::support::h2::{H2Client, read};
 use crate::support::h2_peer::H2Peer;
 use crate::support::{Plan, run, settle, within};
 use h2::Reason;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -64,11 +64,7 @@ fn no_deadline_of_a_client_takes_a_peer_out() {
 fn a_stream_ends_at_its_deadline_with_trailers_that_say_so() {
     run(async {
         let world = Plan::http2(1).start();
-        H2Peer::start(&world, 0, |_, mut respond| async move {
-            let mut body = respond.send_response(Response::new(()), false).unwrap();
-            body.send_data(message("one"), false).unwrap();
-            std::future::pending::<()>().await;
-        });
+        say_once(&world);
         let mut client = H2Client::new(&world).await;
         let (answer, _upload) = client
             .begin(bounded(call("/call"), "5S"), false)

@@ -1,6 +1,6 @@
 //! Streams of messages: they last as long as both sides want.
 
-use super::call::{call, ended, message, status};
+use super::call::{call, ended, message, say_once, status};
 use crate::support::h2::{H2Client, piece, read};
 use crate::support::h2_peer::H2Peer;
 use crate::support::{Plan, run, settle};
@@ -59,11 +59,7 @@ fn a_stream_that_has_no_head_yet_may_be_silent_too() {
 fn a_stream_ends_with_a_status_when_the_server_leaves() {
     run(async {
         let world = Plan::http2(1).start();
-        H2Peer::start(&world, 0, |_, mut respond| async move {
-            let mut body = respond.send_response(Response::new(()), false).unwrap();
-            body.send_data(message("one"), false).unwrap();
-            std::future::pending::<()>().await;
-        });
+        say_once(&world);
         let mut client = H2Client::new(&world).await;
         let (answer, _upload) = client.begin(call("/call"), false).await.unwrap();
         let answer = answer.await.unwrap();

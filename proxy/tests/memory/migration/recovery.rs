@@ -47,14 +47,20 @@ fn rule_8_sessions_that_move_at_once_wait_for_the_probe_of_a_half_open_breaker()
     });
 }
 
+/// A session whose peer is gone, as is the other.
+async fn without_peers() -> (World, Mcp) {
+    let world = World::new();
+    let mut client = world.client().await;
+    client.initialize().await;
+    world.servers[0].kill();
+    world.servers[1].kill();
+    (world, client)
+}
+
 #[test]
 fn rule_8_a_session_waits_for_a_peer_that_returns() {
     run(async {
-        let world = World::new();
-        let mut client = world.client().await;
-        client.initialize().await;
-        world.servers[0].kill();
-        world.servers[1].kill();
+        let (world, mut client) = without_peers().await;
         let call = tokio::task::spawn_local(async move { host(&client.call("tools/list").await) });
         tokio::time::sleep(Duration::from_secs(2)).await;
         world.servers[1].revive();
@@ -66,11 +72,7 @@ fn rule_8_a_session_waits_for_a_peer_that_returns() {
 #[test]
 fn rule_8_a_session_that_no_peer_takes_is_told_so_in_time() {
     run(async {
-        let world = World::new();
-        let mut client = world.client().await;
-        client.initialize().await;
-        world.servers[0].kill();
-        world.servers[1].kill();
+        let (_world, mut client) = without_peers().await;
         let reply = within(Duration::from_secs(10), client.call("tools/list")).await;
         assert_eq!(reply.status, 404, "{}", reply.text());
     });

@@ -1,7 +1,7 @@
 //! Peers of HTTP/2, whose streams become tunnels where they say so (RFC 8441).
 
 use super::http2_clients::{client as h2_client, mirrored as h2_mirrored, tunnel};
-use super::support::{SECOND, ask, assert_gone, mirrored, rest, switch};
+use super::support::{SECOND, ask, assert_gone, mirrored, over_tls, rest, switch};
 use crate::support::h2::piece;
 use crate::support::h2_peer::{H2Peer, hello};
 use crate::support::{Ask, Authority, Client, Plan, Script, Step, World, run, settle};
@@ -11,8 +11,6 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{Method, Request, Response};
 use proxy::session::End;
-use proxy::settings::{GroupTls, Scheme};
-use proxy::tls::Connector;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
@@ -186,14 +184,8 @@ fn where_there_is_a_choice_a_tunnel_is_made_of_http_1() {
     run(async {
         let authority = Authority::new();
         let mut plan = Plan::new(1);
-        plan.group.peers[0].url.scheme = Scheme::Https;
-        let tls = GroupTls {
-            ca: Some(authority.pem()),
-            ..GroupTls::default()
-        };
-        plan.group.tls = Some(Connector::new(tls).unwrap());
-        let acceptor = authority.acceptor(&authority.issue(&["10.0.0.1"]), false);
-        let mut config = acceptor.config().as_ref().clone();
+        over_tls(&mut plan, &authority);
+        let mut config = plan.acceptor.unwrap().config().as_ref().clone();
         // It would choose HTTP/2, which this peer does not speak at all.
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         plan.acceptor = Some(TlsAcceptor::from(Arc::new(config)));

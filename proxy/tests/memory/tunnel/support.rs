@@ -1,6 +1,8 @@
 //! Clients that ask for a WebSocket, whose frames nobody here looks at.
 
-use crate::support::{Ask, Broken, Client, Head, World, settle};
+use crate::support::{Ask, Authority, Broken, Client, Head, Plan, World, settle};
+use proxy::settings::{GroupTls, Scheme};
+use proxy::tls::Connector;
 use std::time::Duration;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -48,6 +50,17 @@ pub(super) async fn rest(client: &mut Client) -> (Vec<u8>, Broken) {
             Err(broken) => return (all, broken),
         }
     }
+}
+
+/// The peer is asked over TLS, and believed.
+pub(super) fn over_tls(plan: &mut Plan, authority: &Authority) {
+    plan.group.peers[0].url.scheme = Scheme::Https;
+    let tls = GroupTls {
+        ca: Some(authority.pem()),
+        ..GroupTls::default()
+    };
+    plan.group.tls = Some(Connector::new(tls).unwrap());
+    plan.acceptor = Some(authority.acceptor(&authority.issue(&["10.0.0.1"]), false));
 }
 
 /// Nothing is left of any tunnel.

@@ -1,23 +1,17 @@
 //! TLS on either side changes nothing of a tunnel.
 
-use super::support::{SECOND, mirrored, rest, switch};
+use super::support::{SECOND, mirrored, over_tls, rest, switch};
 use crate::support::{Authority, Broken, Dial, Plan, Script, Step, run, settle};
 use proxy::session::End;
-use proxy::settings::{GroupTls, ListenerTls, Scheme};
-use proxy::tls::{Connector, Terminator};
+use proxy::settings::ListenerTls;
+use proxy::tls::Terminator;
 
 #[test]
 fn a_tunnel_goes_through_tls_on_both_sides() {
     run(async {
         let authority = Authority::new();
         let mut plan = Plan::new(1);
-        plan.group.peers[0].url.scheme = Scheme::Https;
-        let tls = GroupTls {
-            ca: Some(authority.pem()),
-            ..GroupTls::default()
-        };
-        plan.group.tls = Some(Connector::new(tls).unwrap());
-        plan.acceptor = Some(authority.acceptor(&authority.issue(&["10.0.0.1"]), false));
+        over_tls(&mut plan, &authority);
         let pair = authority.issue(&["a.example"]);
         plan.listener.tls = Some(Terminator::new(ListenerTls::new(vec![pair])).unwrap());
         let world = plan.start();
