@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from harness.process import Process, free_port
+from harness.way import H1, HTTPS_H1, WAYS
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,15 @@ class Server:
     noise: str | None = None
     # Its event store names the wrong stream, so what comes after the resumption is never sent; what is stored is.
     resumes_only_what_is_stored: bool = False
+    # Express has no HTTP/2, and server-everything no TLS.
+    ways: frozenset = frozenset(WAYS)
 
     @property
     def client_transport(self):
         """What its clients speak."""
         return "sse" if self.transport == "legacy-sse" else "http"
 
-    def start(self, suite, ledger=None, certificate=None):
+    def start(self, suite, ledger=None, certificate=None, http2=False):
         """A running server; it may not listen yet."""
         port = free_port()
         log = suite.work / f"server-{self.name}-{port}.log"
@@ -44,8 +47,10 @@ class Server:
         }[self.program]
         argv = [*program, "--port", port, "--transport", self.transport, "--ledger", ledger or "/dev/null"]
         if certificate:
-            # Only the Python 1.x server takes them.
             argv += ["--cert", certificate.cert, "--key", certificate.key]
+        if http2 and self.program != "rmcp":
+            # rmcp's serves both by itself.
+            argv += ["--http2"]
         return Process(argv, log, port=port)
 
 
@@ -57,8 +62,8 @@ SERVERS = [
     Server("python-v1-json", "python-v1", "json-answers", has=JSON_ANSWERS),
     Server("python-v2", "python-v2", has=ALL, eras=BOTH),
     Server("python-v2-json", "python-v2", "json-answers", has=JSON_ANSWERS),
-    Server("typescript-v1", "typescript-v1", has=ALL),
-    Server("typescript-v1-json", "typescript-v1", "json-answers", has=JSON_ANSWERS),
+    Server("typescript-v1", "typescript-v1", has=ALL, ways=frozenset({H1, HTTPS_H1})),
+    Server("typescript-v1-json", "typescript-v1", "json-answers", has=JSON_ANSWERS, ways=frozenset({H1, HTTPS_H1})),
     Server("typescript-v2", "typescript-v2", eras=BOTH, has=frozenset()),
     Server(
         "everything",
@@ -69,6 +74,7 @@ SERVERS = [
         # the GET stream is open by then is a matter of luck.
         noise=r"roots/list|Roots updated|\"roots\"|tools/list_changed",
         resumes_only_what_is_stored=True,
+        ways=frozenset({H1}),
     ),
     Server("rmcp", "rmcp", eras=BOTH),
 ]

@@ -6,13 +6,17 @@ import subprocess
 import threading
 
 from harness.process import Failure, Process
+from harness.way import H1
 
 
 class Load:
     """A running load; `counts` reads it while it runs, `stop` ends it."""
 
-    def __init__(self, suite, proxy, kind, connections, name, log=None):
-        argv = [suite.installed.rmcp / "load", proxy.address, connections, kind, *([log] if log else [])]
+    def __init__(self, suite, proxy, kind, connections, name, log=None, way=H1, certificate=None):
+        argv = [suite.installed.rmcp / "load", way.address(proxy), connections, kind]
+        argv += ["--http2"] if way.http2 else []
+        argv += ["--ca", certificate.authority] if way.tls else []
+        argv += [log] if log else []
         self._process = Process(argv, suite.work / f"load-{name}.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -14,7 +14,7 @@ _started = []
 class Proxy:
     """One running proxy with a listener, another for HTTPS if there is a certificate, and an admin listener."""
 
-    def __init__(self, suite, name, peers, *, certificate=None, limits=None, **group):
+    def __init__(self, suite, name, peers, *, certificate=None, limits=None, access_log=None, **group):
         listeners, self.secure = [{"listen": "127.0.0.1:0"}], None
         if certificate:
             self.secure = f"127.0.0.1:{free_port()}"
@@ -26,6 +26,8 @@ class Proxy:
             "limits": limits or {},
             "groups": [{"name": name, "peers": peers, **group}],
         }
+        if access_log:
+            self.config["access_log"] = {"file": str(access_log), "format": "json"}
         self._path = suite.work / f"{name}.yaml"
         self.write(json.dumps(self.config, indent=2))
         argv = [suite.binary, "run", "-c", self._path, "--log-level", "info"]

@@ -10,6 +10,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { calls, failure, perform, streamChanges } from './perform.mjs';
 import { answers, capabilities, main } from './transcript.mjs';
+import { wired } from './wire.mjs';
 
 async function connect(job) {
   const client = new Client({ name: 'typescript-v1', version: '0' }, { capabilities });
@@ -20,8 +21,9 @@ async function connect(job) {
   client.fallbackNotificationHandler = async (notification) => {
     if (/changed|updated/.test(notification.method)) heard.push(notification);
   };
-  const url = new URL(job.url);
-  const transport = job.transport === 'sse' ? new SSEClientTransport(url) : new StreamableHTTPClientTransport(url);
+  const [url, options] = [new URL(job.url), wired(job)];
+  const Transport = job.transport === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
+  const transport = new Transport(url, options);
   await client.connect(transport);
   const callTool = (params, options) => client.callTool(params, undefined, options);
   return { client, transport, heard, callTool };

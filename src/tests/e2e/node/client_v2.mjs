@@ -3,6 +3,7 @@
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { calls, failure, perform, streamChanges } from './perform.mjs';
 import { answers, capabilities, eventually, main } from './transcript.mjs';
+import { wired } from './wire.mjs';
 
 async function connect(job) {
   const mode = job.era === 'legacy' ? 'legacy' : 'auto';
@@ -13,8 +14,8 @@ async function connect(job) {
   client.fallbackNotificationHandler = async (notification) => {
     if (/changed|updated/.test(notification.method)) heard.push(notification);
   };
-  const url = new URL(job.url);
-  const transport = job.transport === 'sse' ? new SSEClientTransport(url) : new StreamableHTTPClientTransport(url);
+  const Transport = job.transport === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
+  const transport = new Transport(new URL(job.url), wired(job));
   await client.connect(transport);
   const callTool = (params, options) => client.callTool(params, options);
   return { client, transport, heard, callTool };

@@ -1,7 +1,8 @@
 // An MCP server on the TypeScript SDK 1.x: Streamable HTTP with sessions and resumable streams.
 
 import { randomUUID } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { createServer as createSecureServer } from 'node:https';
 import { parseArgs } from 'node:util';
 import { completable } from '@modelcontextprotocol/sdk/server/completable.js';
 import { createMcpExpressApp } from '@modelcontextprotocol/sdk/server/express.js';
@@ -23,6 +24,8 @@ const { values: options } = parseArgs({
     port: { type: 'string' },
     ledger: { type: 'string', default: '/dev/null' },
     transport: { type: 'string', default: 'sse-answers' },
+    cert: { type: 'string' },
+    key: { type: 'string' },
   },
 });
 const text = (text) => ({ content: [{ type: 'text', text }] });
@@ -135,4 +138,7 @@ app.all('/mcp', async (req, res) => {
   }
   await transport.handleRequest(req, res, req.body);
 });
-app.listen(Number(options.port), '127.0.0.1');
+// Express has no HTTP/2.
+const files = () => ({ cert: readFileSync(options.cert), key: readFileSync(options.key) });
+const server = options.cert ? createSecureServer(files(), app) : app;
+server.listen(Number(options.port), '127.0.0.1');

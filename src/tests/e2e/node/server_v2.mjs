@@ -1,7 +1,8 @@
 // An MCP server on the TypeScript SDK 2.x: the modern era, and the legacy era without sessions, on one URL.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createSecureServer, createServer as createHttp2Server } from 'node:http2';
 import { parseArgs } from 'node:util';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import {
@@ -19,6 +20,9 @@ const { values: options } = parseArgs({
     port: { type: 'string' },
     ledger: { type: 'string', default: '/dev/null' },
     transport: { type: 'string', default: 'sse-answers' },
+    cert: { type: 'string' },
+    key: { type: 'string' },
+    http2: { type: 'boolean', default: false },
   },
 });
 const text = (text) => ({ content: [{ type: 'text', text }] });
@@ -104,7 +108,12 @@ function buildServer() {
 
 const handler = createMcpHandler(buildServer, { responseMode: options.transport === 'json-answers' ? 'json' : 'auto' });
 const node = toNodeHandler(handler);
-createServer((req, res) => (req.url === '/mcp' ? node(req, res) : res.writeHead(404).end())).listen(
-  Number(options.port),
-  '127.0.0.1',
-);
+const listener = (req, res) => (req.url === '/mcp' ? node(req, res) : res.writeHead(404).end());
+
+function serve() {
+  if (!options.cert) return options.http2 ? createHttp2Server(listener) : createServer(listener);
+  const files = { cert: readFileSync(options.cert), key: readFileSync(options.key) };
+  return createSecureServer({ ...files, allowHTTP1: true }, listener);
+}
+
+serve().listen(Number(options.port), '127.0.0.1');

@@ -9,6 +9,7 @@ from mcp import ClientSession, McpError, types
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from transcript import dumped, eventually, main, stream_open
+from wired import factory
 
 
 async def sampled(context, params):
@@ -28,21 +29,15 @@ async def roots(context):
     return types.ListRootsResult(roots=[types.Root(uri="file:///home", name="home")])
 
 
-async def over_http2(response):
-    """Fail if another HTTP was spoken."""
-    if response.http_version != "HTTP/2":
-        raise RuntimeError(f"{response.http_version} was spoken")
-
-
 @asynccontextmanager
 async def transport(job):
     """The streams of the transport that the job names."""
     if job["transport"] == "sse":
-        async with sse_client(job["url"]) as streams:
+        more = {"httpx_client_factory": factory(httpx, job)} if job.get("http2") else {}
+        async with sse_client(job["url"], **more) as streams:
             yield streams
     elif job.get("http2"):
-        timeout = httpx.Timeout(30, read=300)
-        async with httpx.AsyncClient(http2=True, timeout=timeout, event_hooks={"response": [over_http2]}) as client:
+        async with factory(httpx, job)() as client:
             async with streamable_http_client(job["url"], http_client=client) as streams:
                 yield streams
     else:

@@ -3,11 +3,15 @@
 import asyncio
 import json
 import warnings
+from contextlib import asynccontextmanager
 
+import httpx2
 import mcp_types as types
 from mcp import Client, MCPError
 from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
 from transcript import dumped, eventually, main, stream_open
+from wired import factory
 
 warnings.simplefilter("ignore")
 
@@ -29,10 +33,26 @@ async def roots(context):
     return types.ListRootsResult(roots=[types.Root(uri="file:///home", name="home")])
 
 
+def transport(job):
+    """The transport that the job names, or only its URL."""
+    if job["transport"] == "sse":
+        more = {"httpx_client_factory": factory(httpx2, job)} if job.get("http2") else {}
+        return sse_client(job["url"], **more)
+    return over_http2(job) if job.get("http2") else job["url"]
+
+
+@asynccontextmanager
+async def over_http2(job):
+    """The streams of Streamable HTTP over HTTP/2."""
+    async with factory(httpx2, job)() as http_client:
+        async with streamable_http_client(job["url"], http_client=http_client) as streams:
+            yield streams
+
+
 def client(job, handler=None):
     """A client that is not yet connected."""
     return Client(
-        sse_client(job["url"]) if job["transport"] == "sse" else job["url"],
+        transport(job),
         mode="legacy" if job["era"] == "legacy" else "auto",
         sampling_callback=sampled,
         elicitation_callback=elicited,

@@ -4,19 +4,17 @@ import argparse
 import asyncio
 import os
 
-import uvicorn
 from event_log import EventLog, per_session
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.server.fastmcp.prompts.base import UserMessage
 from mcp.types import Completion, PromptReference, SamplingMessage, TextContent, ToolAnnotations
 from pydantic import AnyUrl, BaseModel
+from serving import add_options, serve
 
 arguments = argparse.ArgumentParser()
-arguments.add_argument("--port", type=int, required=True)
+add_options(arguments)
 arguments.add_argument("--transport", choices=["sse-answers", "json-answers", "legacy-sse"], required=True)
 arguments.add_argument("--ledger", default=os.devnull)
-arguments.add_argument("--cert")
-arguments.add_argument("--key")
 options = arguments.parse_args()
 
 server = FastMCP(
@@ -146,12 +144,4 @@ async def set_level(level) -> None:
 
 
 app = server.sse_app() if options.transport == "legacy-sse" else server.streamable_http_app()
-uvicorn.run(
-    per_session(app),
-    host="127.0.0.1",
-    port=options.port,
-    log_level="warning",
-    timeout_graceful_shutdown=1,
-    ssl_certfile=options.cert,
-    ssl_keyfile=options.key,
-)
+serve(per_session(app), options)

@@ -5,7 +5,6 @@ import asyncio
 import os
 import warnings
 
-import uvicorn
 from event_log import EventLog, per_session
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts.base import UserMessage
@@ -26,10 +25,11 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 from pydantic import BaseModel
+from serving import add_options, serve
 
 warnings.simplefilter("ignore")
 arguments = argparse.ArgumentParser()
-arguments.add_argument("--port", type=int, required=True)
+add_options(arguments)
 arguments.add_argument("--transport", choices=["sse-answers", "json-answers"], required=True)
 arguments.add_argument("--ledger", default=os.devnull)
 options = arguments.parse_args()
@@ -177,4 +177,4 @@ app = server.streamable_http_app(
     event_store=EventLog() if options.transport == "sse-answers" else None,
     retry_interval=50,
 )
-uvicorn.run(per_session(app), host="127.0.0.1", port=options.port, log_level="warning", timeout_graceful_shutdown=1)
+serve(per_session(app), options)

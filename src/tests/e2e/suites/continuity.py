@@ -7,6 +7,7 @@ import time
 from harness.catalogue import CLIENTS, server
 from harness.process import Failure
 from harness.proxy import Proxy
+from harness.way import H1
 from suites.kill import BREAKER, PROBE, RETRY
 from suites.pairs import run_jobs
 
@@ -24,7 +25,7 @@ def run(suite):
         proxy = Proxy(suite, f"continuity-{name}", peers, retry=RETRY, circuit_breaker=BREAKER, health_check=PROBE)
         for client in legacy if name == "rmcp" else legacy[:1] + legacy[2:3]:
             with suite.check(f"{client.name} on {name} goes on while its servers are killed"):
-                _killed(suite, client, kind, proxy, servers)
+                goes_on(suite, client, kind, proxy, servers)
         with suite.check(f"{name}: sessions have moved"):
             moved = proxy.metrics().get(f'backstay_mcp_session_migrations_total{{group="continuity-{name}",outcome="moved"}}', 0)
             suite.say(f"{name}: {moved:.0f} sessions were made anew")
@@ -36,11 +37,11 @@ def run(suite):
             each.kill()
 
 
-def _killed(suite, client, kind, proxy, servers):
+def goes_on(suite, client, kind, proxy, servers, front=H1, certificate=None):
+    """Sessions of that client call on while the servers are killed in turn."""
     tool, argument = kind.echo
     out = suite.work / f"sessions-{client.name}-{kind.name}.json"
-    job = {
-        "url": proxy.url + kind.path,
+    job = front.job(proxy, kind.path, certificate) | {
         "transport": kind.client_transport,
         "era": client.era,
         "sessions": SESSIONS,
@@ -55,7 +56,7 @@ def _killed(suite, client, kind, proxy, servers):
     kills = threading.Thread(target=_kill_in_turn, args=(servers, ended))
     kills.start()
     try:
-        run_jobs(suite, client, [job], f"{client.name}-{kind.name}")
+        run_jobs(suite, client, [job], f"{client.name}-{kind.name}", certificate and certificate.environment)
     finally:
         ended.set()
         kills.join()

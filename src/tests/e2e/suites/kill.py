@@ -28,11 +28,16 @@ def run(suite):
 
 def _kills(suite, pool):
     proxy = Proxy(suite, "kills", pool.peers, retry=RETRY, circuit_breaker=BREAKER, health_check=PROBE)
-    load = Load(suite, proxy, "reads", CONNECTIONS, "kills")
+    none_fails(suite, pool, proxy, Load(suite, proxy, "reads", CONNECTIONS, "kills"), KILLS, CONNECTIONS)
+
+
+def none_fails(suite, pool, proxy, load, kills, connections):
+    """Kills peers in turn under that load of reads; both end."""
+    name = proxy.process.log.stem
     time.sleep(0.5)
     cuts = []
-    with suite.check("a killed peer returns by itself"):
-        for kill in range(KILLS):
+    with suite.check(f"{name}: a killed peer returns by itself"):
+        for kill in range(kills):
             before = load.counts()["cut"]
             pool.servers[kill % 3].kill()
             time.sleep(0.2)
@@ -41,15 +46,15 @@ def _kills(suite, pool):
             cuts.append(load.counts()["cut"] - before)
     counts = load.stop()
     suite.say(
-        f"{len(cuts)} kills, {counts['succeeded']} requests succeeded, {counts['failed']} failed before the first byte,"
+        f"{name}: {len(cuts)} kills, {counts['succeeded']} requests succeeded, {counts['failed']} failed before the first byte,"
         f" {counts['cut']} answers cut (per kill {cuts}), the slowest took {counts['slowest_milliseconds']} ms"
     )
-    with suite.check(f"no request fails over {KILLS} kills"):
-        _none_failed(suite, counts, least=KILLS * CONNECTIONS)
-    with suite.check("at most one answer is cut by a kill"):
+    with suite.check(f"{name}: no request fails over {kills} kills"):
+        _none_failed(suite, counts, least=kills * connections)
+    with suite.check(f"{name}: at most one answer is cut by a kill"):
         if max(cuts, default=0) > 1:
             suite.fail(f"answers cut by each kill: {cuts}; {counts['samples']}")
-    with suite.check("the proxy leaves with 0 after kills"):
+    with suite.check(f"{name}: the proxy leaves with 0"):
         proxy.stop()
 
 

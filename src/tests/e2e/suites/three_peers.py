@@ -5,6 +5,7 @@ import urllib.request
 
 from harness.catalogue import CLIENTS, server
 from harness.proxy import Proxy
+from harness.way import H1
 from suites.pairs import run_jobs
 
 SESSIONS, CALLS = 20, 50
@@ -33,13 +34,12 @@ def run(suite):
             peer.kill()
 
 
-def sessions(suite, client, kind, proxy, env=None, **more):
-    """Sessions side by side; over HTTPS if the clients have an environment for it."""
+def sessions(suite, client, kind, proxy, front=H1, certificate=None):
+    """Sessions side by side."""
     tool, argument = kind.echo
-    name = "-".join([client.name, kind.name, kind.transport, *more])
+    name = "-".join([client.name, kind.name, kind.transport, front.name])
     out = suite.work / f"sessions-{name}.json"
-    job = more | {
-        "url": (f"https://{proxy.secure}" if env else proxy.url) + kind.path,
+    job = front.job(proxy, kind.path, certificate) | {
         "transport": kind.client_transport,
         "era": client.era,
         "sessions": SESSIONS,
@@ -49,7 +49,7 @@ def sessions(suite, client, kind, proxy, env=None, **more):
         "timeout": 60,
         "out": str(out),
     }
-    run_jobs(suite, client, [job], name, env)
+    run_jobs(suite, client, [job], name, certificate and certificate.environment)
     seen = json.loads(out.read_text())
     if seen["failures"] or seen["sessions"] != SESSIONS:
         suite.fail(f"{len(seen['failures'])} sessions failed: " + "\n".join(seen["failures"][:3]))

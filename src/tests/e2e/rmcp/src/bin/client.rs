@@ -11,6 +11,7 @@ use std::time::Duration;
 use rmcp::model::*;
 use rmcp::service::{NotificationContext, RequestContext, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt as _, ErrorData, RoleClient, ServiceError,
 };
@@ -113,10 +114,25 @@ async fn connect(job: &Value) -> Result<Client, Failure> {
     } else {
         ClientLifecycleMode::Initialize
     };
-    let transport = StreamableHttpClientTransport::from_uri(url);
+    let config = StreamableHttpClientTransportConfig::with_uri(url);
+    let transport = StreamableHttpClientTransport::with_client(http(job)?, config);
     Ok(Listener::default()
         .serve_with_lifecycle(transport, lifecycle)
         .await?)
+}
+
+/// The HTTP that the job asks for: TLS by its authority, HTTP/2 by what TLS settles on or without asking.
+fn http(job: &Value) -> Result<reqwest::Client, Failure> {
+    let mut http = reqwest::Client::builder();
+    if let Some(ca) = job["ca"].as_str() {
+        http = http.tls_certs_only([reqwest::Certificate::from_pem(&std::fs::read(ca)?)?]);
+    }
+    http = if job["http2"] == true {
+        http.http2_prior_knowledge()
+    } else {
+        http.http1_only()
+    };
+    Ok(http.build()?)
 }
 
 fn shaped<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
@@ -315,7 +331,10 @@ async fn one_session(job: Value, number: u64) -> Result<(), Failure> {
         {
             return Err(format!("call {turn} was answered {result}").into());
         }
-        tokio::time::sleep(Duration::from_secs_f64(job["pause"].as_f64().unwrap_or_default())).await;
+        tokio::time::sleep(Duration::from_secs_f64(
+            job["pause"].as_f64().unwrap_or_default(),
+        ))
+        .await;
     }
     client.cancel().await?;
     Ok(())
@@ -339,6 +358,7 @@ async fn many(job: &Value, limit: Duration) -> Result<Value, Failure> {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let jobs = std::env::args().nth(1).ok_or("usage: client JOBS")?;
     for job in from_str::<Vec<Value>>(&read_to_string(jobs)?)? {
         let limit = Duration::from_secs(job["timeout"].as_u64().unwrap_or(30));

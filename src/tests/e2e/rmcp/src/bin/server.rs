@@ -4,6 +4,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::RustlsConfig;
 use rmcp::model::*;
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -325,11 +328,14 @@ impl ServerHandler for Fixture {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (mut port, mut ledger, mut json_answers) = (0_u16, "/dev/null".to_owned(), false);
+    let (mut cert, mut key) = (None, None);
     while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
         match &*name {
             "--port" => port = value.parse()?,
             "--ledger" => ledger = value,
             "--transport" => json_answers = value == "json-answers",
+            "--cert" => cert = Some(value),
+            "--key" => key = Some(value),
             other => return Err(format!("unknown option {other}").into()),
         }
     }
@@ -357,6 +363,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "/served",
             get(move || async move { served.load(Ordering::Relaxed).to_string() }),
         );
+    // Both serve HTTP/1.1 and HTTP/2: by what TLS settles on, or in the clear by the first bytes.
+    if let (Some(cert), Some(key)) = (cert, key) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = RustlsConfig::from_pem_file(cert, key).await?;
+        let server = axum_server::bind_rustls(SocketAddr::from(([127, 0, 0, 1], port)), tls);
+        let server = server.map(|acceptor| acceptor.acceptor(NoDelayAcceptor));
+        server.serve(app.into_make_service()).await?;
+        return Ok(());
+    }
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     // Each event is a write of its own; Nagle would hold it back for the acknowledgement of the one before.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));

@@ -1,16 +1,17 @@
-//! One request and its answer on a raw socket.
+//! One request and its answer, on a raw socket if HTTP/1.1 is spoken.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::door::{Door, Stream};
 use crate::request::Call;
+use crate::stream;
 
-/// A connection that is fit for a further request.
-pub struct Connection(BufReader<TcpStream>);
+/// A connection of HTTP/1.1 that is fit for a further request.
+pub struct Connection(BufReader<Box<dyn Stream>>);
 
 /// A complete answer.
 #[derive(Default)]
@@ -21,7 +22,8 @@ pub struct Answer {
     pub body: String,
     /// The MCP session id, if the answer gives one.
     pub session: Option<String>,
-    is_last: bool,
+    /// Whether the connection ends with it.
+    pub is_last: bool,
 }
 
 /// How an exchange ended.
@@ -52,16 +54,11 @@ impl Connection {
     /// Sends the request on the connection, or on a new one, and reads the answer.
     pub async fn exchange(
         connection: Option<Self>,
-        address: &str,
+        door: &Door,
         call: &Call,
     ) -> (End, Option<Self>) {
         let mut seen = false;
-        match timeout(
-            LIMIT,
-            Self::try_exchange(connection, address, call, &mut seen),
-        )
-        .await
-        {
+        match timeout(LIMIT, Self::try_exchange(connection, door, call, &mut seen)).await {
             Ok(Ok((answer, connection))) => (End::Answered(answer), connection),
             Ok(Err(error)) if seen => (End::Cut(error.to_string()), None),
             Ok(Err(error)) => (End::Lost(error.to_string()), None),
@@ -72,15 +69,19 @@ impl Connection {
 
     async fn try_exchange(
         connection: Option<Self>,
-        address: &str,
+        door: &Door,
         call: &Call,
         seen: &mut bool,
     ) -> std::io::Result<(Answer, Option<Self>)> {
+        if door.is_http2() {
+            return Ok((stream::exchange(door, call, seen).await?, None));
+        }
         let mut stream = match connection {
             Some(Self(stream)) => stream,
-            None => BufReader::new(TcpStream::connect(address).await?),
+            None => BufReader::new(door.connect().await?),
         };
         stream.get_mut().write_all(&call.bytes).await?;
+        stream.get_mut().flush().await?;
         if stream.fill_buf().await?.is_empty() {
             return Err(closed());
         }
@@ -112,7 +113,10 @@ enum Framing {
 }
 
 impl Answer {
-    async fn read_head(&mut self, stream: &mut BufReader<TcpStream>) -> std::io::Result<Framing> {
+    async fn read_head(
+        &mut self,
+        stream: &mut BufReader<Box<dyn Stream>>,
+    ) -> std::io::Result<Framing> {
         let status = read_line(stream).await?;
         let code = status.split(' ').nth(1).and_then(|code| code.parse().ok());
         self.status = code.ok_or_else(|| invalid(&status))?;
@@ -141,7 +145,10 @@ impl Answer {
     }
 }
 
-async fn read_chunks(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> std::io::Result<()> {
+async fn read_chunks(
+    stream: &mut BufReader<Box<dyn Stream>>,
+    body: &mut Vec<u8>,
+) -> std::io::Result<()> {
     loop {
         let line = read_line(stream).await?;
         let size = line.split(';').next().unwrap_or_default();
@@ -156,7 +163,7 @@ async fn read_chunks(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> s
     }
 }
 
-async fn read_line(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+async fn read_line(stream: &mut BufReader<Box<dyn Stream>>) -> std::io::Result<String> {
     let mut line = String::new();
     if stream.read_line(&mut line).await? == 0 || !line.ends_with("\r\n") {
         return Err(closed());

@@ -1,23 +1,29 @@
 //! The load of the kill tests: many connections, one request at a time on each, as fast as the answers come.
 //!
-//! Raw sockets, so that nothing repeats a request behind our back and that "cut after its first byte" is visible.
+//! Raw sockets and streams, so that nothing repeats a request behind our back and that "cut after its first byte" is visible.
 //! Lines on stdin: `stat` prints the counts so far; anything else, or the end, stops and prints the last counts.
 
+mod door;
 mod exchange;
 mod request;
+mod stream;
 
+use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use door::Door;
 use exchange::{Answer, Connection, End};
 use request::{Call, Kind};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 
 struct Load {
-    address: String,
+    /// As many as carry eight requests at once over HTTP/2.
+    doors: Vec<Door>,
     kind: Kind,
     stop: AtomicBool,
     succeeded: AtomicU64,
@@ -27,7 +33,7 @@ struct Load {
     /// The first failures, word for word.
     samples: Mutex<Vec<String>>,
     /// One line for each call: its id, and what its caller was told.
-    log: Option<Mutex<std::fs::File>>,
+    log: Option<Mutex<File>>,
 }
 
 impl Load {
@@ -91,11 +97,12 @@ impl Load {
         let mut connection = None;
         let mut session = None;
         let mut turn = 0;
+        let door = &self.doors[number as usize % self.doors.len()];
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
             let call = Call::new(self.kind, number, turn, session.as_ref());
             let started = Instant::now();
-            let (end, left) = Connection::exchange(connection.take(), &self.address, &call).await;
+            let (end, left) = Connection::exchange(connection.take(), door, &call).await;
             connection = left;
             let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.slowest_milliseconds.fetch_max(took, Ordering::Relaxed);
@@ -130,7 +137,8 @@ fn told(answer: &Answer) -> String {
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: load ADDRESS CONNECTIONS (reads|counts|session-counts) [LOG]";
+    let usage =
+        "usage: load ADDRESS CONNECTIONS (reads|counts|session-counts) [--http2] [--ca FILE] [LOG]";
     let address = arguments.next().expect(usage);
     let connections: u64 = arguments
         .next()
@@ -140,11 +148,19 @@ async fn main() {
         .next()
         .and_then(|each| Kind::parse(&each))
         .expect(usage);
-    let log = arguments
-        .next()
-        .map(|path| Mutex::new(std::fs::File::create(path).expect("the log opens")));
+    let (mut http2, mut authority, mut log) = (false, None, None);
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            "--http2" => http2 = true,
+            "--ca" => authority = Some(PathBuf::from(arguments.next().expect(usage))),
+            path => log = Some(Mutex::new(File::create(path).expect("the log opens"))),
+        }
+    }
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let door = || Door::new(address.clone(), authority.as_deref(), http2);
+    let doors: std::io::Result<Vec<_>> = (0..connections.div_ceil(8)).map(|_| door()).collect();
     let load = Arc::new(Load {
-        address,
+        doors: doors.expect("the authority is read"),
         kind,
         stop: AtomicBool::new(false),
         succeeded: AtomicU64::new(0),

@@ -1,5 +1,6 @@
 //! What is sent: plain GETs and stateless MCP calls, or calls that count.
 
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::exchange::Answer;
@@ -32,7 +33,7 @@ pub struct Call {
     /// Unique in the run; the argument of a counting call.
     pub name: String,
     /// The whole request.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// Whether it was a counting call.
     pub is_counted: bool,
     expected: Expected,
@@ -62,7 +63,7 @@ impl Call {
         let name = format!("c{connection}t{turn}");
         match kind {
             Kind::Reads if connection.is_multiple_of(2) => Self {
-                bytes: b"GET /blob HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_vec(),
+                bytes: Bytes::from_static(b"GET /blob HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
                 name,
                 is_counted: false,
                 expected: Expected::Length(1024),
@@ -183,11 +184,11 @@ impl Call {
     }
 }
 
-fn post(headers: &str, body: &str) -> Vec<u8> {
+fn post(headers: &str, body: &str) -> Bytes {
     let length = body.len();
     format!(
         "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
          Accept: application/json, text/event-stream\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
     )
-    .into_bytes()
+    .into()
 }
