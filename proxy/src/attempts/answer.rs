@@ -26,8 +26,6 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         began: Time,
         safe: bool,
     ) -> Turn<N> {
-        // Asked again: now the body has been sent, and has the last word over the head.
-        let safe = safe && self.is_safe();
         let status = self.said(&answer).as_u16();
         let retry_after = retry_after(&answer.head);
         let identity = &self.thread.shared.identity;
@@ -52,7 +50,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             retry_after,
         };
         let class = self.settle(&mut pick, began, &outcome);
-        if class.retry != Repeat::Never
+        // Asked again: now the body has been sent, and has the last word over the head.
+        let again = class.retry != Repeat::Never;
+        let safe = safe && (!again || self.is_safe());
+        if again
             && let Decision::Retry { wait, next, .. } = self.decide(&outcome, &class, safe, &pick)
         {
             return self.set_aside(answer, &pick, began, (wait, next)).await;
@@ -174,6 +175,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                     return Turn::Refused(why, kept);
                 }
                 ResponseAction::Retry(_) => {
+                    let safe = safe && self.is_safe();
                     let may = safe || class.delivery == Delivery::NotSent;
                     if may
                         && let Decision::Retry { wait, next, .. } =

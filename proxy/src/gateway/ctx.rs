@@ -5,10 +5,11 @@ use super::continuity::{Key, Place, Track};
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
-use crate::mcp::{Asked, Facts, Kind, Message, Principal};
+use crate::mcp::{Asked, Facts, Kind, Message, Principal, agree};
 use crate::settings::{HeaderEdits, RouteSettings};
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// What the gateway keeps per request.
@@ -58,6 +59,10 @@ pub(super) struct Mcp {
     pub(super) unknown: bool,
     /// Its body, if it was read.
     pub(super) body: Option<Bytes>,
+    /// Whom its answer is for, once its body was read.
+    asked: OnceCell<Asked>,
+    /// Its facts are those of its body, which is one request, and its head does not contradict them.
+    pub(super) whole: bool,
     /// Whether it may run twice by its body, once that was checked against its head.
     pub(super) safe: Option<bool>,
     /// How often a legacy peer refused to say what it speaks.
@@ -112,8 +117,26 @@ impl Mcp {
             denied: None,
             unknown: false,
             body: None,
+            asked: OnceCell::new(),
+            whole: false,
             safe: None,
             moves: 0,
+        }
+    }
+
+    /// One whose body was read to learn what it is.
+    pub(super) fn of_body(
+        facts: Facts,
+        message: &Message<'_>,
+        body: Bytes,
+        head: &HeaderMap,
+    ) -> Self {
+        let asked = Asked::of(facts.kind, Some(message));
+        Self {
+            body: Some(body),
+            asked: OnceCell::from(asked),
+            whole: matches!(message, Message::Request(_)) && agree(head, message).is_ok(),
+            ..Self::new(facts)
         }
     }
 
@@ -130,10 +153,14 @@ impl Mcp {
 
     /// Whom an answer of ours is for.
     pub(super) fn asked(&self) -> Asked {
-        let message = match (&self.body, self.facts.kind) {
-            (Some(body), Kind::Message) => Some(Message::peek(body)),
-            _ => None,
+        let body = self
+            .body
+            .as_ref()
+            .filter(|_| self.facts.kind == Kind::Message);
+        let Some(body) = body else {
+            return Asked::of(self.facts.kind, None);
         };
-        Asked::of(self.facts.kind, message.as_ref())
+        let read = || Asked::of(Kind::Message, Some(&Message::peek(body)));
+        self.asked.get_or_init(read).clone()
     }
 }

@@ -43,13 +43,7 @@ pub(super) async fn target(
     // the TypeScript clients send `MCP-Protocol-Version` with it.
     let addressed = token::find(session.request.uri.path(), &ctx.prefix).is_some();
     if ctx.resource.is_none() && !addressed {
-        let facts = facts(session, ctx, &group).await?;
-        ctx.mcp = facts.map(|(facts, body)| {
-            Box::new(Mcp {
-                body,
-                ..Mcp::new(facts)
-            })
-        });
+        ctx.mcp = learn(session, ctx, &group).await?.map(Box::new);
     }
     if ctx.mcp.is_some() {
         if let Some((group, peer)) = admit(bindings, session, ctx, &group)? {
@@ -121,36 +115,32 @@ fn shape(session: &Session, target: &mut Target, ctx: &Ctx) -> Result<(), Reply>
     Ok(())
 }
 
-/// What a request is in MCP, and its body where that had to be read.
-async fn facts(
-    session: &Session,
-    ctx: &mut Ctx,
-    group: &Group,
-) -> Result<Option<(Facts, Option<Bytes>)>, Reply> {
+/// What a request is in MCP, and what its body says where that had to be read.
+async fn learn(session: &Session, ctx: &Ctx, group: &Group) -> Result<Option<Mcp>, Reply> {
     let request = &session.request;
-    match detect(group.settings.protocol, &request.method, &request.headers) {
-        Err(mismatch) => Err(faults::unread(Cause::Mismatch(mismatch), ctx)),
-        Ok(Detected::NotMcp) => Ok(None),
-        Ok(Detected::NeedsBody) => {
-            let body = read(session).await?;
-            let message = body.as_deref().map(Message::peek);
-            Ok(message
-                .as_ref()
-                .and_then(Facts::from_body)
-                .map(|facts| (facts, body)))
-        }
+    let facts = match detect(group.settings.protocol, &request.method, &request.headers) {
+        Err(mismatch) => return Err(faults::unread(Cause::Mismatch(mismatch), ctx)),
+        Ok(Detected::NotMcp) => return Ok(None),
+        Ok(Detected::NeedsBody) => None,
         // The modern era says in its head what is needed; the body is looked at before a repeat.
         Ok(Detected::Mcp(facts)) if facts.method.is_some() || facts.kind != Kind::Message => {
-            Ok(Some((facts, None)))
+            return Ok(Some(Mcp::new(facts)));
         }
-        Ok(Detected::Mcp(mut facts)) => {
-            let body = read(session).await?;
-            if let Some(body) = &body {
-                facts.learn(&Message::peek(body));
-            }
-            Ok(Some((facts, body)))
+        Ok(Detected::Mcp(facts)) => Some(facts),
+    };
+    let Some(body) = read(session).await? else {
+        return Ok(facts.map(Mcp::new));
+    };
+    let message = Message::peek(&body);
+    let facts = match facts {
+        None => Facts::from_body(&message),
+        Some(mut facts) => {
+            facts.learn(&message);
+            Some(facts)
         }
-    }
+    };
+    let mcp = facts.map(|facts| Mcp::of_body(facts, &message, body.clone(), &request.headers));
+    Ok(mcp)
 }
 
 /// The whole body, unless it is too long to look at.
@@ -290,6 +280,9 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     let by_head = mcp.facts.repeat(&tools(session, mcp, group, name)) == Repeat::Always;
     if mcp.facts.kind != Kind::Message || !by_head {
         return by_head;
+    }
+    if mcp.whole {
+        return *mcp.safe.insert(true);
     }
     if mcp.body.is_none() {
         mcp.body = session.body_read();

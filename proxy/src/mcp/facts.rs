@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, header as http_header};
 
+use super::message::Tie;
 use super::{Era, Message, Method, Mismatch, Name, Repeat, Version, header};
 use crate::settings::{Protocol, ToolRetry};
 
@@ -31,6 +32,8 @@ pub struct Facts {
     pub name: Option<Name>,
     /// Whether it belongs to an MCP session. Never in the modern era, which ignores the header.
     pub session: bool,
+    /// What ties it to an earlier answer. From the body, so unknown while only the head is.
+    pub tie: Option<Tie>,
 }
 
 /// What an MCP request does to the transport.
@@ -83,6 +86,7 @@ pub fn detect(
         method: None,
         name: None,
         session: session && era == Era::Legacy,
+        tie: None,
     };
     // MCP 2026-07-28: the mirrored headers mean something only from that version on.
     if era == Era::Modern {
@@ -116,6 +120,7 @@ impl Facts {
             method: None,
             name: None,
             session: false,
+            tie: None,
         }
     }
 
@@ -127,6 +132,7 @@ impl Facts {
             }
             Message::Request(request) => {
                 self.method.get_or_insert(request.method);
+                self.tie = request.tie;
                 if self.name.is_none() {
                     self.name = request.name.as_deref().map(Name::from);
                 }
@@ -152,10 +158,10 @@ impl Facts {
             // A second DELETE finds nothing, a second GET opens the same stream.
             (Kind::End | Kind::Stream, _) => Repeat::Always,
             (Kind::Other, _) | (Kind::Message, None) => Repeat::Never,
-            (Kind::Message, Some(method)) => match method.repeat_safe() {
-                Repeat::Tool => Repeat::of_tool(self.name.as_ref().map(Name::as_str), tools),
-                repeat => repeat,
-            },
+            (Kind::Message, Some(method)) => {
+                let name = self.name.as_ref().map(Name::as_str);
+                Repeat::of_request(method, self.tie, name, tools)
+            }
         }
     }
 }

@@ -168,16 +168,26 @@ impl Request<'_> {
     /// Whether the request may be sent again after it may have reached a peer:
     /// [`Repeat::Always`] or [`Repeat::Never`].
     pub fn repeat(&self, tools: &ToolRetry) -> Repeat {
-        match (self.method.repeat_safe(), self.tie) {
-            // Rule 23: a task would exist twice. And only the minter knows a continuation.
-            (_, Some(Tie::Task | Tie::Continuation)) => Repeat::Never,
-            (Repeat::Tool, _) => Repeat::of_tool(self.name.as_deref(), tools),
-            (repeat, _) => repeat,
-        }
+        Repeat::of_request(self.method, self.tie, self.name.as_deref(), tools)
     }
 }
 
 impl Repeat {
+    /// What is known of one request: [`Repeat::Always`] or [`Repeat::Never`].
+    pub(super) fn of_request(
+        method: Method,
+        tie: Option<Tie>,
+        name: Option<&str>,
+        tools: &ToolRetry,
+    ) -> Self {
+        match (method.repeat_safe(), tie) {
+            // Rule 23: a task would exist twice. And only the minter knows a continuation.
+            (_, Some(Tie::Task | Tie::Continuation)) => Self::Never,
+            (Self::Tool, _) => Self::of_tool(name, tools),
+            (repeat, _) => repeat,
+        }
+    }
+
     /// What the operator says of a tool: [`Repeat::Always`] or [`Repeat::Never`].
     pub fn of_tool(name: Option<&str>, tools: &ToolRetry) -> Self {
         match tools {

@@ -230,3 +230,19 @@ fn the_body_adds_what_the_head_did_not_say() {
     assert_eq!(found.method, Some(Method::NotificationInitialized));
     assert_eq!(Facts::from_body(&Message::peek(b"{\"a\":1}")), None);
 }
+
+/// Rule 23: what is learned from the body says as much of a repeat as the body itself.
+#[test]
+fn a_call_that_is_tied_by_its_body_may_not_run_again() {
+    for (params, expected) in [
+        (r#"{"name":"n"}"#, Repeat::Always),
+        (r#"{"name":"n","task":{}}"#, Repeat::Never),
+        (r#"{"name":"n","requestState":"s"}"#, Repeat::Never),
+    ] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let message = Message::peek(body.as_bytes());
+        let found = Facts::from_body(&message).unwrap();
+        assert_eq!(found.repeat(&ToolRetry::Always), expected, "{params}");
+        assert_eq!(message.repeat(&ToolRetry::Always), expected, "{params}");
+    }
+}
