@@ -38,6 +38,11 @@ class Server:
             module = "@modelcontextprotocol/server-everything/dist/index.js"
             argv = ["node", installed.node / "node_modules" / module, "streamableHttp"]
             return Process(argv, log, port=port, env={"PORT": str(port)})
+        if self.scenario == "conformance":
+            of = {"python-v2": [installed.python["v2"], suite.source / "python" / "conformance_server.py"]}
+            program = of.get(self.program) or ["node", installed.node / "conformance_server.mjs"]
+            scenario = suite.source / "scenarios" / "conformance.json"
+            return Process([*program, "--port", port, "--scenario", scenario], log, port=port)
         program = {
             "python-v1": [installed.python["v1"], suite.source / "python" / "server_v1.py"],
             "python-v2": [installed.python["v2"], suite.source / "python" / "server_v2.py"],
@@ -77,6 +82,10 @@ SERVERS = [
         ways=frozenset({H1}),
     ),
     Server("rmcp", "rmcp", eras=BOTH),
+]
+CONFORMANCE = [
+    Server("conformance-python", "python-v2", scenario="conformance", eras=BOTH),
+    Server("conformance-typescript", "typescript-v2", scenario="conformance", eras=BOTH),
 ]
 LEGACY_SSE = Server("python-v1-sse", "python-v1", "legacy-sse", path="/sse")
 

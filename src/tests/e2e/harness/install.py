@@ -28,6 +28,11 @@ class Installed:
         self.rmcp = TARGET / "rmcp" / "release"
         self.work = TARGET / "work"
 
+    @property
+    def new_node(self):
+        """Node 22, which comes as a package, for what does not run on older ones."""
+        return next(self.node.glob("node_modules/node-*/bin/node"))
+
 
 def _digest(*paths):
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -138,6 +138,7 @@ app.all('/mcp', async (req, res) => {
   }
   await transport.handleRequest(req, res, req.body);
 });
+app.get('/sessions', (req, res) => res.send(String(transports.size)));
 // Express has no HTTP/2.
 const files = () => ({ cert: readFileSync(options.cert), key: readFileSync(options.key) });
 const server = options.cert ? createSecureServer(files(), app) : app;

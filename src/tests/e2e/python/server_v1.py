@@ -10,6 +10,7 @@ from mcp.server.fastmcp.prompts.base import UserMessage
 from mcp.types import Completion, PromptReference, SamplingMessage, TextContent, ToolAnnotations
 from pydantic import AnyUrl, BaseModel
 from serving import add_options, serve
+from starlette.responses import PlainTextResponse
 
 arguments = argparse.ArgumentParser()
 add_options(arguments)
@@ -141,6 +142,12 @@ async def unsubscribe(uri: AnyUrl) -> None:
 @server._mcp_server.set_logging_level()
 async def set_level(level) -> None:
     """Every level is sent anyway."""
+
+
+@server.custom_route("/sessions", methods=["GET"])
+async def sessions(request) -> PlainTextResponse:
+    """How many MCP sessions there are."""
+    return PlainTextResponse(str(len(server.session_manager._server_instances)))
 
 
 app = server.sse_app() if options.transport == "legacy-sse" else server.streamable_http_app()

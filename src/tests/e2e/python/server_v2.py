@@ -26,6 +26,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel
 from serving import add_options, serve
+from starlette.responses import PlainTextResponse
 
 warnings.simplefilter("ignore")
 arguments = argparse.ArgumentParser()
@@ -171,6 +172,13 @@ for method, params in {
     "logging/setLevel": SetLevelRequestParams,
 }.items():
     server._lowlevel_server.add_request_handler(method, params, accept)
+
+
+@server.custom_route("/sessions", methods=["GET"])
+async def sessions(request) -> PlainTextResponse:
+    """How many MCP sessions there are."""
+    return PlainTextResponse(str(len(server.session_manager._server_instances)))
+
 
 app = server.streamable_http_app(
     json_response=options.transport == "json-answers",
