@@ -1,6 +1,6 @@
 //! An exchange of the hooks' own with a peer, besides the request they serve.
 
-use crate::attempts::{Bounds, Failed, PROBE_PATIENCE, PROBE_PAUSE, acquire, send};
+use crate::attempts::{Answer, Bounds, Failed, PROBE_PATIENCE, PROBE_PAUSE, acquire, send};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Hooks, Target};
@@ -12,6 +12,7 @@ use crate::upstream::{Connection, UpstreamHead};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header, response};
 use lb::{NoPeer, Outcome, PeerIndex, Pick, PickRequest, PinLoss, Tried};
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +26,8 @@ pub struct Exchanged {
     /// The head of the answer, as the peer sent it.
     pub head: response::Parts,
     body: Box<dyn Pieces>,
+    /// What was read and given back.
+    unread: Bytes,
 }
 
 impl Exchanged {
@@ -33,7 +36,30 @@ impl Exchanged {
     /// # Errors
     /// The peer cut it.
     pub async fn next(&mut self) -> Option<Result<Bytes, AnswerError>> {
+        if !self.unread.is_empty() {
+            return Some(Ok(std::mem::take(&mut self.unread)));
+        }
         std::future::poll_fn(|cx| self.body.poll_piece(cx)).await
+    }
+
+    /// Gives back what was read: it comes next, before what was not read yet.
+    pub fn unread(&mut self, piece: Bytes) {
+        self.unread = if self.unread.is_empty() {
+            piece
+        } else {
+            [piece, std::mem::take(&mut self.unread)].concat().into()
+        };
+    }
+
+    /// The rest of the answer, to be relayed: its connection, the pick of its peer, and what was
+    /// given back. None if it has ended, or is another program's.
+    pub(crate) fn into_answer<N: Network, H: Hooks>(self) -> Option<(Answer<N>, Pick, Bytes)> {
+        let incoming: Box<Incoming<N, H>> = self.body.into_any().downcast().ok()?;
+        let answer = Answer {
+            head: self.head,
+            connection: incoming.connection?,
+        };
+        Some((answer, incoming.pick, self.unread))
     }
 
     /// The whole answer, unless its body is longer than `limit`.
@@ -171,14 +197,17 @@ async fn ask<N: Network, H: Hooks>(
         body: Box::new(Incoming {
             connection: Some(answer.connection),
             keep: (thread, group, peer),
-            _pick: pick,
+            pick,
         }),
+        unread: Bytes::new(),
     })
 }
 
 /// A body on its way to the hooks.
 trait Pieces {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, AnswerError>>>;
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 /// The body of an answer on its connection.
@@ -188,10 +217,14 @@ struct Incoming<N: Network, H: Hooks> {
     /// Where the connection goes then.
     keep: (Rc<Thread<N, H>>, Arc<Group>, PeerIndex),
     /// The peer has this much to do.
-    _pick: Pick,
+    pick: Pick,
 }
 
 impl<N: Network, H: Hooks> Pieces for Incoming<N, H> {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, AnswerError>>> {
         loop {
             let Some(connection) = &mut self.connection else {

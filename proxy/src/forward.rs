@@ -50,6 +50,7 @@ pub(crate) async fn serve<N: Network, H: Hooks>(
         report: Report::default(),
         clock: Rc::clone(&thread.clock),
         thread: Rc::clone(thread) as Rc<dyn Exchange>,
+        handed: None,
     };
     let mut transaction = Transaction {
         ctx: thread.hooks.new_ctx(connection),

@@ -19,6 +19,7 @@ use http::{Response, response};
 use lb::{Change, Outcome, PeerIndex, Time, Verdict};
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A whole answer of the proxy's own.
@@ -124,7 +125,8 @@ pub trait Hooks: Send + Sync + 'static {
     /// Asked when no attempt got an answer and the request may be sent again, when
     /// [`Hooks::upstream_response`] wants another target, and when a response stopped short whose
     /// [`Transform`] goes on with another peer's. Before the head has gone downstream it is asked
-    /// twice at most; afterwards until it says none, which it must in the end.
+    /// twice at most; afterwards until it says none, which it must in the end, and it may bring the
+    /// response that goes on itself ([`Session::hand_over`]).
     async fn relocate(
         &self,
         session: &mut Session,
@@ -333,6 +335,15 @@ pub enum ResponseAction {
     Retry(&'static str),
 }
 
+/// What a [`Transform`] does of its own accord.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Word {
+    /// The peer is left as if it had cut the body.
+    Leave,
+    /// This goes downstream.
+    Say(Bytes),
+}
+
 /// A transformation of a response body as it streams.
 pub trait Transform: fmt::Debug + 'static {
     /// The next piece.
@@ -350,6 +361,13 @@ pub trait Transform: fmt::Debug + 'static {
     fn goes_on(&self, stop: Stop) -> bool {
         let _ = stop;
         false
+    }
+
+    /// What happens although nothing came: asked while the peer is silent, and while another's
+    /// response is looked for. It wakes the task when there is something.
+    fn poll_word(&mut self, cx: &mut Context<'_>) -> Poll<Word> {
+        let _ = cx;
+        Poll::Pending
     }
 
     /// The peer has ended the body; what is to follow, if anything.

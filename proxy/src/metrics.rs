@@ -263,6 +263,8 @@ pub struct MigrationMetrics {
     pub moved: Counter,
     /// Could not be moved.
     pub failed: Counter,
+    /// Requests refused because a legacy stream had too many without an answer.
+    pub crowded: Counter,
     /// Messages of clients that belonged to a server that is gone: taken and dropped.
     pub dropped: Counter,
     /// From the loss to the new place.

@@ -2,9 +2,8 @@
 
 use crate::attempts::{Committed, go_on};
 use crate::body::Cut;
-use crate::drain::Drain;
 use crate::grpc;
-use crate::hooks::{Hooks, Reply, Stop, Transform};
+use crate::hooks::{Hooks, Reply, Stop, Transform, Word};
 use crate::keep::keep;
 use crate::network::Network;
 use crate::pace::{BodyKind, COMMENT, Dawdle, Pace, PaceBounds};
@@ -19,7 +18,6 @@ use lb::Pick;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// A peer's response body on its way downstream.
@@ -63,7 +61,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         bounds: PaceBounds,
     ) -> Self {
         let pace = Pace::new(thread, bounds);
-        pace.follow(drain(thread, &transaction, &pick));
+        pace.follow(transaction.drain(thread, pick.peer()));
         let source = Source::Peer { connection, pick };
         let thread = Rc::clone(thread);
         Self {
@@ -132,7 +130,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             Source::Ended => return Poll::Ready(None),
         };
         let Poll::Ready(frame) = polled else {
-            return self.poll_pace(cx);
+            return self.poll_silence(cx);
         };
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
@@ -216,7 +214,8 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                 self.transform = transform;
                 let connection = answer.connection;
                 if let Some(transaction) = &self.transaction {
-                    self.pace.follow(drain(&self.thread, transaction, &pick));
+                    self.pace
+                        .follow(transaction.drain(&self.thread, pick.peer()));
                 }
                 self.source = Source::Peer { connection, pick };
                 self.poll_frame(cx)
@@ -317,6 +316,11 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             let clock = &self.thread.clock;
             group.lb.aborted(peer, clock.now(), clock.entropy());
         }
+        self.stopped(cx)
+    }
+
+    /// Nothing more comes from the peer.
+    fn stopped(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if self.goes_on(Stop::Cut) {
             return self.search(cx);
         }
@@ -372,6 +376,27 @@ impl<N: Network, H: Hooks> Relay<N, H> {
         Poll::Ready(last.map(|last| Ok(Frame::data(self.passed(last)))))
     }
 
+    /// Nothing has come.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(transform) = &mut self.transform
+            && let Poll::Ready(word) = transform.poll_word(cx)
+        {
+            return match word {
+                Word::Say(word) => {
+                    self.pace.passed(&word, self.thread.clock.recent());
+                    Poll::Ready(Some(Ok(Frame::data(self.passed(word)))))
+                }
+                // A search under way is the leaving itself.
+                Word::Leave if matches!(self.source, Source::Elsewhere(_)) => self.poll_pace(cx),
+                Word::Leave => {
+                    self.source = Source::Ended;
+                    self.stopped(cx)
+                }
+            };
+        }
+        self.poll_pace(cx)
+    }
+
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match ready!(self.pace.poll(cx, || self.thread.clock.now())) {
             Dawdle::Left => self.leave(cx),
@@ -386,14 +411,4 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             Dawdle::Late => self.cut(cx),
         }
     }
-}
-
-/// How far the peer of a response is with leaving; without one, the server.
-fn drain<'a, N: Network, H: Hooks>(
-    thread: &'a Thread<N, H>,
-    transaction: &'a Transaction<H>,
-    pick: &Pick,
-) -> &'a Arc<Drain> {
-    let group = transaction.group.as_ref();
-    group.map_or(&thread.drain, |group| &group.peer(pick.peer()).drain)
 }

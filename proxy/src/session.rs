@@ -79,6 +79,8 @@ pub struct Session {
     pub(crate) report: Report,
     pub(crate) clock: Rc<Clock>,
     pub(crate) thread: Rc<dyn Exchange>,
+    /// What the hooks want to go on where the response stopped short.
+    pub(crate) handed: Option<Exchanged>,
 }
 
 impl fmt::Debug for Session {
@@ -177,6 +179,13 @@ impl Session {
         let thread = Rc::clone(&self.thread);
         let exchanging = thread.exchange(Arc::clone(group), peer, request, patience);
         exchanging.await
+    }
+
+    /// Brings an answer that goes on where the response stopped short, for
+    /// [`Hooks::relocate`](crate::hooks::Hooks::relocate) when it names the target that gave it:
+    /// that target is not asked again then. Before a head has gone downstream it is dropped.
+    pub fn hand_over(&mut self, answer: Exchanged) {
+        self.handed = Some(answer);
     }
 
     /// The clock and the entropy of its thread.

@@ -1,12 +1,16 @@
 //! One request from its head to the end of its response, and the account it leaves.
 
+use crate::drain::Drain;
 use crate::group::Group;
 use crate::grpc;
 use crate::hooks::Hooks;
 use crate::metrics::{Counter, ProxyMetrics};
+use crate::network::Network;
 use crate::session::{End, Session};
+use crate::thread::Thread;
 use crate::upgrade::Offer;
 use http::{HeaderMap, StatusCode};
+use lb::PeerIndex;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,6 +43,16 @@ impl<H: Hooks> Transaction<H> {
         let status = grpc::Status::of(fields)?;
         self.session.report.grpc_status = Some(status);
         Some(status)
+    }
+
+    /// How far the peer of its response is with leaving; without a group, the server.
+    pub(crate) fn drain<'a, N: Network>(
+        &'a self,
+        thread: &'a Thread<N, H>,
+        peer: PeerIndex,
+    ) -> &'a Arc<Drain> {
+        let group = self.group.as_ref();
+        group.map_or(&thread.drain, |group| &group.peer(peer).drain)
     }
 
     /// The response is whole.

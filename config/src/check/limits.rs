@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proxy::settings::{Http2Limits, Limits};
+use proxy::settings::{Http2Limits, LegacyStreamLimits, Limits};
 
 use super::duration;
 use crate::file;
@@ -157,6 +157,18 @@ fn sizes(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
             0,
             usize::MAX,
         ),
+        legacy_stream: LegacyStreamLimits {
+            requests: limits
+                .legacy_requests
+                .unwrap_or(default.legacy_stream.requests),
+            bodies: size(
+                "legacy_bodies",
+                limits.legacy_bodies,
+                default.legacy_stream.bodies,
+                0,
+                64 * MIB,
+            ),
+        },
         mcp_sessions: limits.mcp_sessions.unwrap_or(default.mcp_sessions),
         mcp_body: size("mcp_body", limits.mcp_body, default.mcp_body, KIB, 64 * MIB),
         ..default

@@ -58,6 +58,13 @@ pub(crate) struct Limits {
     /// level or a subscription. Default: 100000.
     #[schemars(range(min = 16, max = 100_000_000))]
     pub(crate) mcp_sessions: Option<usize>,
+    /// Requests without an answer on one stream of HTTP+SSE (2024-11-05); more are refused. Default:
+    /// 256.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) legacy_requests: Option<usize>,
+    /// What is kept of those that may be asked again elsewhere, per stream; what does not fit is
+    /// not asked again. Default: `256KiB`.
+    pub(crate) legacy_bodies: Option<Size>,
     /// How long requests may run on after a shutdown began. Default: `30s`.
     pub(crate) drain_requests: Option<Span>,
     /// How long streams may run on after a shutdown began. Default: `5m`.

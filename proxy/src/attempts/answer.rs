@@ -126,7 +126,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     }
 
     /// Lets the hooks see the answer, and perhaps the beginning of its body.
-    async fn shape(
+    pub(super) async fn shape(
         &mut self,
         mut answer: Answer<N>,
         pick: Pick,

@@ -2,6 +2,7 @@
 
 mod acquire;
 mod address;
+mod adopt;
 mod answer;
 mod attempt;
 mod failure;

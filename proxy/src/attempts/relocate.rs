@@ -42,6 +42,7 @@ pub(crate) async fn answer<N: Network, H: Hooks>(
         let Some(next) = relocate(transaction, lost).await else {
             break;
         };
+        transaction.session.handed = None;
         ended = Attempts::new(thread, &next, transaction, &mut history)
             .run()
             .await;
@@ -71,9 +72,12 @@ pub(crate) async fn go_on<N: Network, H: Hooks>(
         let Some(next) = relocate(&mut transaction, lost).await else {
             return (transaction, None);
         };
-        let ended = Attempts::new(&thread, &next, &mut transaction, &mut history)
-            .run()
-            .await;
+        let handed = transaction.session.handed.take();
+        let attempts = Attempts::new(&thread, &next, &mut transaction, &mut history);
+        let ended = match handed {
+            Some(answer) => attempts.adopt(answer).await,
+            None => attempts.run().await,
+        };
         match ended {
             Ok(committed) => return (transaction, Some(Ok(committed))),
             Err(Stopped::Ended(Ended::Reply(reply))) => return (transaction, Some(Err(reply))),

@@ -2,6 +2,7 @@
 
 use super::Snapshot;
 use super::continuity::{Key, Place, Track};
+use super::legacy_sse::Legacy;
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
@@ -27,6 +28,10 @@ pub struct Ctx {
     pub(super) mcp: Option<Box<Mcp>>,
     /// The request may turn out to open a legacy event stream.
     pub(super) opens_stream: bool,
+    /// Its part in a legacy event stream, once that is known.
+    pub(super) legacy: Option<Legacy>,
+    /// Where it went, for another way there, if it has such a part or may have.
+    pub(super) base: Option<Target>,
     /// Where peers want it, if that is not where the route leads.
     pub(super) path: Option<http::uri::PathAndQuery>,
     /// The resource, when a protected-resource document is asked for.
@@ -79,6 +84,8 @@ impl Ctx {
             prefix: String::new(),
             mcp: None,
             opens_stream: false,
+            legacy: None,
+            base: None,
             path: None,
             resource: None,
             path_of_request: String::new(),

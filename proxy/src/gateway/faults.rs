@@ -9,6 +9,7 @@ use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply
 use crate::mcp::{Asked, Era, Kind, Message, agree};
 use crate::reply;
 use crate::session::Session;
+use http::StatusCode;
 use lb::NoPeer;
 use std::time::Duration;
 
@@ -86,6 +87,17 @@ pub(super) fn unread(cause: Cause, _ctx: &Ctx) -> Reply {
         retry_after: None,
     };
     from(fault_reply(Era::Modern, &Asked::Unread, &fault))
+}
+
+/// What an error status of a peer is to a legacy client, where that must not see it (rule 19).
+pub(super) fn cause(status: StatusCode) -> Option<Cause> {
+    match status.as_u16() {
+        429 => Some(Cause::Overloaded),
+        503 => Some(Cause::NoPeer),
+        504 => Some(Cause::Timeout),
+        500..=599 => Some(Cause::BadAnswer),
+        _ => None,
+    }
 }
 
 /// The fault an error is to an MCP client.

@@ -9,10 +9,10 @@ mod continuity;
 mod cors;
 mod ctx;
 mod discover;
-mod events;
 mod faults;
 mod fields;
 mod key;
+mod legacy_sse;
 mod listing;
 mod request;
 mod response;
@@ -112,6 +112,11 @@ impl Gateway {
     /// MCP sessions that this process knows more of than their ids say.
     pub fn mcp_sessions(&self) -> usize {
         self.bindings.len()
+    }
+
+    /// Event streams of HTTP+SSE (MCP 2024-11-05) that clients hold open.
+    pub fn legacy_streams(&self) -> usize {
+        self.bindings.streams.len()
     }
 
     /// What a server needs to serve with these hooks.
@@ -252,6 +257,9 @@ impl Hooks for Gateway {
         {
             return Some(target);
         }
+        if ctx.legacy.is_some() {
+            return legacy_sse::relocate(session, lost, ctx).await;
+        }
         continuity::relocate(&self.bindings, session, lost, ctx).await
     }
 
@@ -261,7 +269,10 @@ impl Hooks for Gateway {
         error: &ProxyError,
         ctx: &mut Ctx,
     ) -> Reply {
-        let reply = faults::failure(&self.bindings, session, error, ctx).await;
+        let reply = match legacy_sse::failed(session, error, ctx).await {
+            Some(reply) => reply,
+            None => faults::failure(&self.bindings, session, error, ctx).await,
+        };
         ours(reply, session, ctx)
     }
 

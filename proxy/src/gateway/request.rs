@@ -7,13 +7,13 @@
 use super::admit::admit;
 use super::continuity::{self, Bindings};
 use super::ctx::{Ctx, Mcp};
-use super::{addressing, faults, fields, key, routing, sticky};
+use super::{faults, fields, key, legacy_sse, routing, sticky};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Attempt, Lost, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
 use crate::mcp::{
-    Detected, Era, Facts, Kind, Message, Method, Name, Principal, Repeat, agree, detect, header,
+    Context, Detected, Era, Facts, Kind, Message, Method, Name, Repeat, agree, detect, header,
     oauth, token,
 };
 use crate::reply;
@@ -57,7 +57,7 @@ pub(super) async fn target(
         }
         patience(&mut target, ctx);
     } else {
-        if let Some((group, peer)) = stream_message(session, ctx, &group)? {
+        if let Some((group, peer)) = legacy_sse::target(bindings, session, ctx, &group).await? {
             ctx.group = Some(Arc::clone(&group));
             (target.group, target.pin) = (group, Some(peer));
         }
@@ -83,6 +83,9 @@ pub(super) async fn target(
     let facts = ctx.mcp.as_deref().map(|mcp| &mcp.facts);
     target.hash = key::hash(&group, session, facts);
     target.region = key::region(&group, session);
+    if ctx.opens_stream || ctx.legacy.is_some() {
+        ctx.base = Some(target.clone());
+    }
     let Some(mcp) = &mut ctx.mcp else {
         return Ok(target);
     };
@@ -167,35 +170,6 @@ fn era(ctx: &Ctx, pin: Option<PeerIndex>) -> Option<Era> {
     (asks && pin.is_none()).then_some(facts.era)
 }
 
-/// A message for a legacy event stream comes to an address of ours.
-fn stream_message(
-    session: &Session,
-    ctx: &mut Ctx,
-    group: &Arc<Group>,
-) -> Result<Option<(Arc<Group>, PeerIndex)>, Reply> {
-    let Some(token) = token::find(session.request.uri.path(), &ctx.prefix) else {
-        return Ok(None);
-    };
-    let snapshot = &ctx.snapshot;
-    if addressing::check(session, ctx).is_err() {
-        return Err(faults::refuse(Cause::Forbidden, ctx));
-    }
-    let principal = Principal::of(&snapshot.binding, &session.request.headers);
-    let opened = token::open(&snapshot.keys, token, group.name(), principal.as_ref()).ok();
-    let found =
-        opened.and_then(|to| Some((snapshot.home(group, &to.peer)?, to.path.parse().ok()?)));
-    let Some((peer, path)) = found else {
-        let status = StatusCode::NOT_FOUND;
-        return Err(reply::plain(
-            status,
-            "destination_not_found",
-            "no such stream",
-        ));
-    };
-    ctx.path = Some(path);
-    Ok(Some(peer))
-}
-
 /// A tool may take its time: the time to the first byte bounds it only if the operator said so.
 fn patience(target: &mut Target, ctx: &Ctx) {
     let Some(mcp) = &ctx.mcp else { return };
@@ -267,7 +241,7 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
 /// Whether a request may run twice.
 pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     if ctx.path.is_some() {
-        // A message for a legacy event stream is answered on the stream, which is not moved.
+        // A message for a legacy event stream is answered on the stream, which sees to it.
         return false;
     }
     let (Some(mcp), Some(group)) = (&mut ctx.mcp, &ctx.group) else {
@@ -277,7 +251,9 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
         return safe;
     }
     let name = mcp.facts.name.as_ref().map(Name::as_str);
-    let by_head = mcp.facts.repeat(&tools(session, mcp, group, name)) == Repeat::Always;
+    let context = || mcp.context(session);
+    let method = mcp.facts.method;
+    let by_head = mcp.facts.repeat(&tools(group, method, context, name)) == Repeat::Always;
     if mcp.facts.kind != Kind::Message || !by_head {
         return by_head;
     }
@@ -294,25 +270,25 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     // Rule 22: legacy peers go by the body, so before a repeat it has the last word.
     let message = Message::peek(body);
     let agrees = agree(&session.request.headers, &message).is_ok();
-    let tools = tools(session, mcp, group, message.names());
+    let tools = tools(group, method, || mcp.context(session), message.names());
     let safe = agrees && message.repeat(&tools) == Repeat::Always;
     *mcp.safe.insert(safe)
 }
 
 /// Which of these tools may run twice: where their annotations decide, those on which all peers
 /// agree for whoever calls (rule 23).
-fn tools<'a, 'b>(
-    session: &Session,
-    mcp: &Mcp,
+pub(super) fn tools<'a, 'b>(
     group: &'a Group,
+    method: Option<Method>,
+    context: impl FnOnce() -> Context,
     names: impl IntoIterator<Item = &'b str>,
 ) -> Cow<'a, ToolRetry> {
     let setting = &group.settings.retry_tools;
     let other = |method: Method| method != Method::ToolsCall;
-    if *setting != ToolRetry::Annotated || mcp.facts.method.is_some_and(other) {
+    if *setting != ToolRetry::Annotated || method.is_some_and(other) {
         return Cow::Borrowed(setting);
     }
-    let context = mcp.context(session);
+    let context = context();
     let agreed = names
         .into_iter()
         .filter(|name| group.tools.agree(context, name));

@@ -2,7 +2,7 @@
 
 use super::continuity::{self, Answering, Bindings};
 use super::ctx::{Ctx, Mcp};
-use super::events::{Asker, Endpoint};
+use super::legacy_sse::{self, Asker, Body, Endpoint, Legacy, LegacyStream, Open};
 use super::request::repeat_safe;
 use super::{addressing, discover, faults, listing};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
@@ -49,10 +49,17 @@ fn first(
     if let Some(resource) = &ctx.resource {
         return document(head, prefix, &our_url(ctx, resource));
     }
+    match &mut ctx.legacy {
+        Some(Legacy::Message(message)) => return legacy_sse::answered(message, head),
+        Some(Legacy::Stream(open)) => {
+            return ResponseAction::Transform(Box::new(Body::reopened(open.stream())));
+        }
+        None => {}
+    }
     if ctx.opens_stream && is_events(head) {
         // Rule 4: no session comes with a stream.
         head.headers.remove(&header::SESSION_ID);
-        return legacy_stream(attempt, ctx);
+        return legacy_stream(bindings, attempt, ctx);
     }
     if let Some(mcp) = &mut ctx.mcp
         && mcp.body.is_none()
@@ -185,29 +192,37 @@ fn stream(head: &Parts, mcp: &Mcp, safe: bool) -> ResponseAction {
 }
 
 /// A stream that may begin with `event: endpoint`, which makes it a legacy one.
-fn legacy_stream(attempt: &Attempt<'_>, ctx: &Ctx) -> ResponseAction {
-    let request = &attempt.session.request;
+fn legacy_stream(bindings: &Bindings, attempt: &Attempt<'_>, ctx: &mut Ctx) -> ResponseAction {
+    let session = attempt.session;
+    let request = &session.request;
     let url = &attempt.group.peer(attempt.peer).url;
     let path = request.uri.path();
     // The path the peer sees: the route's part of ours replaced by its own.
-    let stream = ctx
+    let theirs = ctx
         .route()
         .and_then(|route| peer_path(path, ctx.prefix.len(), &url.path, route.rewrite.as_deref()))
         .unwrap_or_else(|| path.to_owned());
-    ResponseAction::Transform(Box::new(Endpoint {
+    let stream = Arc::new(LegacyStream::new(session.limits.legacy_stream));
+    ctx.legacy = Some(Legacy::Stream(Open::new(&stream, &bindings.streams)));
+    let endpoint = Endpoint {
         stage: EndpointStage::new(),
         snapshot: Arc::clone(&ctx.snapshot),
         group: attempt.group.name().to_owned(),
         peer: attempt.peer_name().to_owned(),
-        stream,
+        path: theirs,
         prefix: ctx.prefix.clone(),
         principal: Principal::of(&ctx.snapshot.binding, &request.headers),
-        nonce: attempt.session.clock().nonce(),
-        asker: match addressing::check(attempt.session, ctx) {
+        nonce: session.clock().nonce(),
+        asker: match addressing::check(session, ctx) {
             Ok(()) => Asker::Admitted,
             Err(_) => Asker::Foreign,
         },
-    }))
+        stream,
+        streams: Arc::clone(&bindings.streams),
+        now: session.clock().now(),
+    };
+    let on_loss = attempt.group.settings.on_peer_loss;
+    ResponseAction::Transform(Box::new(Body::opened(endpoint, on_loss)))
 }
 
 /// Rule 19: what a legacy client must not see in answer to a request with a known id.
@@ -215,13 +230,7 @@ fn masked(head: &Parts, mcp: &Mcp) -> Option<Reply> {
     if mcp.facts.era != Era::Legacy {
         return None;
     }
-    let cause = match head.status.as_u16() {
-        429 => Cause::Overloaded,
-        503 => Cause::NoPeer,
-        504 => Cause::Timeout,
-        500..=599 => Cause::BadAnswer,
-        _ => return None,
-    };
+    let cause = faults::cause(head.status)?;
     let asked = mcp.asked();
     let requests = matches!(asked, Asked::Request(_) | Asked::Batch(_));
     // A peer's own JSON-RPC error says more than one of ours, but clients of the Python SDK 1.x

@@ -9,7 +9,7 @@
 //!   what is told apart then: [`generation`], [`rewriter`]
 //! - what a server says of itself: [`discovery`], [`listing`]; the answer in a body: [`answer`]
 //! - what we answer in place of a peer: [`fault`]
-//! - what went by on an event stream: [`sse`], [`endpoint`]
+//! - what went by on an event stream: [`sse`], [`events`], [`endpoint`]
 //! - where requests may come from and whom they are told to ask: [`addressing`], [`oauth`]
 
 mod asked;
@@ -32,6 +32,7 @@ pub mod addressing;
 pub mod answer;
 pub mod discovery;
 pub mod endpoint;
+pub mod events;
 pub mod fault;
 pub mod generation;
 pub mod header;

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 
+use super::events::{Cut, Events};
 use super::generation;
 use super::sse::split_field;
 
@@ -12,11 +13,7 @@ use super::sse::split_field;
 pub struct Rewriter {
     generation: u32,
     progress: Option<f64>,
-    held: BytesMut,
-    /// How far it was searched: where the line begins, and where to go on.
-    searched: (usize, usize),
-    /// An event too large to hold goes by as it is, up to its end.
-    passing: bool,
+    events: Events,
 }
 
 impl Rewriter {
@@ -25,37 +22,28 @@ impl Rewriter {
         Self {
             generation,
             progress,
-            held: BytesMut::new(),
-            searched: (0, 0),
-            passing: false,
+            events: Events::default(),
         }
     }
 
     /// The next piece of the stream; what of it can go on.
     pub fn push(&mut self, piece: &[u8]) -> Bytes {
-        self.held.extend_from_slice(piece);
+        self.events.push(piece);
         let mut out = BytesMut::new();
-        while let Some(end) = end_of_event(&self.held, &mut self.searched) {
-            self.searched = (0, 0);
-            let event = self.held.split_to(end);
-            if std::mem::take(&mut self.passing) {
-                out.extend_from_slice(&event);
-            } else {
-                self.event(&event, &mut out);
+        while let Some(cut) = self.events.cut() {
+            match cut {
+                Cut::Event(event) => self.event(&event, &mut out),
+                // The line end of an event that has been rewritten already.
+                Cut::Part(part) if part == "\n" => {}
+                Cut::Part(part) => out.extend_from_slice(&part),
             }
-        }
-        if self.held.len() > LARGEST {
-            // Its end may begin in what is held: that much stays.
-            self.passing = true;
-            out.extend_from_slice(&self.held.split_to(self.held.len() - LONGEST_END));
-            self.searched = (0, 0);
         }
         out.freeze()
     }
 
     /// What is left when the stream has ended.
     pub fn finish(&mut self) -> Bytes {
-        std::mem::take(&mut self.held).freeze()
+        self.events.finish()
     }
 
     fn event(&mut self, event: &[u8], out: &mut BytesMut) {
@@ -135,36 +123,9 @@ struct Params {
     progress: f64,
 }
 
-/// Where the first event ends: behind its empty line. Notes how far it has looked.
-fn end_of_event(bytes: &[u8], searched: &mut (usize, usize)) -> Option<usize> {
-    let (mut line, mut at) = *searched;
-    while let Some(byte) = bytes.get(at) {
-        let end = match (byte, bytes.get(at + 1)) {
-            (b'\r', Some(b'\n')) => at + 2,
-            // It may be half a line end.
-            (b'\r', None) => break,
-            (b'\n' | b'\r', _) => at + 1,
-            _ => {
-                at += 1;
-                continue;
-            }
-        };
-        if at == line {
-            return Some(end);
-        }
-        (line, at) = (end, end);
-    }
-    *searched = (line, at);
-    None
-}
-
-/// A larger event goes by unread.
-const LARGEST: usize = 1024 * 1024;
-/// Two line ends of two bytes each, but for the last.
-const LONGEST_END: usize = 3;
-
 #[cfg(test)]
 mod tests {
+    use super::super::events::LARGEST_EVENT;
     use super::*;
     use proptest::prelude::*;
 
@@ -198,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_huge_event_goes_by_as_it_is() {
-        let data = "x".repeat(LARGEST + 5_000);
+        let data = "x".repeat(LARGEST_EVENT + 5_000);
         let huge = format!("id: 1\ndata: {data}\n\nid: 2\ndata: x\n\n");
         let mut rewriter = Rewriter::new(2, None);
         let mut seen = Vec::new();

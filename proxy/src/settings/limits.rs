@@ -49,6 +49,8 @@ pub struct Limits {
     /// MCP sessions of which more is known than their ids say: those that moved, ended, or set a
     /// log level or a subscription.
     pub mcp_sessions: usize,
+    /// What is kept of each legacy event stream (HTTP+SSE).
+    pub legacy_stream: LegacyStreamLimits,
     /// How long requests may run on after a shutdown began.
     pub drain_requests: Duration,
     /// How long streams may run on after a shutdown began.
@@ -79,8 +81,27 @@ impl Default for Limits {
             mcp_body: 4 * 1024 * 1024,
             http2: Http2Limits::default(),
             mcp_sessions: 100_000,
+            legacy_stream: LegacyStreamLimits::default(),
             drain_requests: Duration::from_secs(30),
             drain_streams: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What is kept of a legacy event stream (HTTP+SSE), so that it outlives its peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LegacyStreamLimits {
+    /// Requests without an answer; more are refused.
+    pub requests: usize,
+    /// Bytes of requests that may be asked again; those that do not fit are not.
+    pub bodies: usize,
+}
+
+impl Default for LegacyStreamLimits {
+    fn default() -> Self {
+        Self {
+            requests: 256,
+            bodies: 256 * 1024,
         }
     }
 }

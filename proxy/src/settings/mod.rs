@@ -25,7 +25,7 @@ pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, HttpVersion, PeerLoss,
     PeerSettings, PeerUrl, Probe, Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
 };
-pub use limits::{Http2Limits, Limits};
+pub use limits::{Http2Limits, LegacyStreamLimits, Limits};
 pub use listener::ListenerSettings;
 pub use route::{FixedResponse, Redirect, RouteAnswer, RouteMatch, RouteSettings};
 pub use session::{SealKey, SessionBinding, SessionSettings};

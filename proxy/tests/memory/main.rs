@@ -20,6 +20,8 @@ mod hooks;
 #[cfg(test)]
 mod http2;
 #[cfg(test)]
+mod legacy_sse;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod mcp;

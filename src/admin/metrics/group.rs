@@ -244,6 +244,7 @@ fn mcp(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Resul
         groups.iter().flat_map(|group| {
             let limits = [
                 ("discover", &group.metrics.discover_dropped),
+                ("legacy_requests", &group.metrics.migrations.crowded),
                 ("tools", &group.metrics.tools_dropped),
             ];
             limits.map(|(what, count)| (labels(group, "what", what), count.get()))

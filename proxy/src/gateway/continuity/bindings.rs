@@ -1,5 +1,6 @@
 //! What this replica knows of MCP sessions beyond what their ids say.
 
+use crate::gateway::legacy_sse::Streams;
 use crate::mcp::sealed::Payload;
 use crate::mcp::standing::Standing;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,6 +17,8 @@ pub(in crate::gateway) struct Bindings {
     shards: Box<[Mutex<Shard>]>,
     entries: AtomicUsize,
     most: usize,
+    /// The legacy streams, which have no MCP session to go by.
+    pub(in crate::gateway) streams: Arc<Streams>,
 }
 
 type Shard = BTreeMap<Key, Arc<Binding>>;
@@ -84,6 +87,7 @@ impl Bindings {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             entries: AtomicUsize::new(0),
             most,
+            streams: Arc::default(),
         })
     }
 

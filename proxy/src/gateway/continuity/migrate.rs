@@ -1,17 +1,16 @@
 //! The move of an MCP session to another peer, or to its own that has restarted (rules 8 and 9).
 
+use super::asking::{PATIENCE, choose, path, request, turn};
 use super::bindings::{Binding, Place};
-use crate::gateway::{Ctx, fields};
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::initialize::ServerHello;
 use crate::mcp::sealed::Replay;
-use crate::mcp::{Era, Version, answer, header, replay};
-use crate::route::rewrite;
+use crate::mcp::{Version, answer, header, replay};
 use crate::session::{Exchanged, Session};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header as http_header};
-use lb::{PeerIndex, PickRequest, Tried};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header as http_header};
+use lb::{PeerIndex, Tried};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ pub(super) struct Move<'a> {
     /// Where the MCP session was.
     pub(super) from: &'a Place,
     pub(super) replay: &'a Replay,
-    /// What a peer is told besides the message; see [`credentials`].
+    /// What a peer is told besides the message; see [`super::credentials`].
     pub(super) headers: &'a HeaderMap,
     /// Where the request would have gone.
     pub(super) base: &'a Target,
@@ -109,38 +108,14 @@ impl Move<'_> {
         })
     }
 
-    /// The peer to try next. A peer that was tried comes again only if there is no other.
     fn choose(&self, only: Option<PeerIndex>, tried: &Tried) -> Option<PeerIndex> {
-        let target = Target {
-            era: Some(Era::Legacy),
-            ..Target::group(Arc::clone(self.group))
-        };
-        let request = PickRequest {
-            serves: target.serves(),
-            hash: None,
-            pin: only,
-            region: None,
-            tried,
-            repeatable: true,
-            retry_same: false,
-        };
-        let clock = self.session.clock();
-        let pick = self.group.lb.pick(&request, clock.now(), clock.entropy());
-        // Unsettled: the exchange that follows says what is to be said of the peer.
-        pick.ok().map(|pick| pick.peer())
+        choose(self.group, self.session, only, tried)
     }
 
     /// Makes the MCP session on a peer: where it is then, and what its client should hear of.
     async fn open(&self, peer: PeerIndex) -> Result<(Place, Vec<&'static str>), Refusal> {
-        let slots = &self.group.peer(peer).migrations;
-        let waited = slots.available_permits() == 0;
-        let Ok(_slot) = slots.acquire().await else {
-            return Err(Refusal::Unfit);
-        };
-        if waited {
-            let micros = self.session.clock().entropy() % JITTER_MICROS;
-            tokio::time::sleep(Duration::from_micros(micros)).await;
-        }
+        let turn = turn(self.group, self.session, peer).await;
+        let _turn = turn.ok_or(Refusal::Unfit)?;
         let hello = replay::initialize(self.replay, &self.id());
         let mut answer = self.ask(peer, Method::POST, hello, None).await?;
         if matches!(
@@ -231,27 +206,9 @@ impl Move<'_> {
         body: Bytes,
         place: Option<&Place>,
     ) -> Result<Exchanged, Refusal> {
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        let whole = self.session.request.uri.path_and_query();
-        let url = &self.group.peer(peer).url.path;
-        let path = whole
-            .zip(self.base.prefix)
-            .and_then(|(whole, prefix)| rewrite(whole, prefix, url, self.base.rewrite.as_deref()))
-            .or_else(|| whole.cloned());
-        if let Some(path) = path {
-            *request.uri_mut() = path.into();
-        }
-        *request.headers_mut() = self.headers.clone();
+        let to = (method, path(self.session, self.base, peer));
+        let mut request = request((self.group, peer), to, self.headers, body);
         let headers = request.headers_mut();
-        if let Some(credential) = &self.group.peer(peer).credential {
-            headers.remove(http_header::AUTHORIZATION);
-            headers.insert(credential.name().clone(), credential.value().clone());
-        }
-        headers.insert(
-            http_header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
         let both = HeaderValue::from_static("application/json, text/event-stream");
         headers.insert(http_header::ACCEPT, both);
         if let Some(place) = place {
@@ -283,26 +240,6 @@ enum Refusal {
     OutOfReach,
 }
 
-/// What a peer is to know of the client besides its message: everything that comes with this
-/// request and is not about the message.
-pub(super) fn credentials(session: &Session, ctx: &Ctx) -> HeaderMap {
-    let mut headers = session.request.headers.clone();
-    for name in [
-        http_header::ACCEPT_ENCODING,
-        http_header::CONTENT_LENGTH,
-        http_header::CONTENT_TYPE,
-        header::LAST_EVENT_ID.clone(),
-        header::METHOD.clone(),
-        header::NAME.clone(),
-        header::PROTOCOL_VERSION.clone(),
-        header::SESSION_ID.clone(),
-    ] {
-        headers.remove(name);
-    }
-    fields::edit_request(&mut headers, session, ctx);
-    headers
-}
-
 /// The response in an answer, as soon as it is there.
 async fn result(answer: &mut Exchanged) -> Result<Bytes, Refusal> {
     let mut read = BytesMut::new();
@@ -331,9 +268,5 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// Between two rounds through the peers.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// For one answer of a peer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// More of an answer is not read.
 const LARGEST: usize = 256 * 1024;
-/// How far moves that had to wait are spread.
-const JITTER_MICROS: u64 = 50_000;

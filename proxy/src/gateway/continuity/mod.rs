@@ -1,9 +1,11 @@
 //! MCP sessions outlive their peers.
 
+mod asking;
 mod bindings;
 mod migrate;
 mod streams;
 
+pub(super) use asking::{PATIENCE, choose, credentials, path, request, turn};
 pub(super) use bindings::{Bindings, Key, Place};
 pub(super) use streams::{Answering, Standing, Track, as_events};
 
@@ -14,7 +16,7 @@ use crate::hooks::{Lost, Target};
 use crate::mcp::{Asked, Kind};
 use crate::session::Session;
 use crate::settings::PeerLoss;
-use migrate::{Move, Stays, credentials};
+use migrate::{Move, Stays};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,8 +1,11 @@
-"""HTTP+SSE of 2024-11-05: equal through the proxy with one peer, and no session fails with three."""
+"""HTTP+SSE of 2024-11-05: equal through the proxy with one peer; no session fails with three, killed in turn or not."""
 
 from harness.catalogue import CLIENTS, LEGACY_SSE
 from harness.proxy import Proxy
+from harness.process import Failure
 from harness.recorder import Recorders
+from suites.continuity import goes_on
+from suites.kill import BREAKER, PROBE, RETRY
 from suites.pairs import run_client
 from suites.three_peers import sessions
 
@@ -25,3 +28,19 @@ def run(suite):
         with suite.check(f"{proxy.process.log.stem} leaves with 0"):
             proxy.stop()
     recorders.close()
+    _killed(suite, clients, peers, named)
+
+
+def _killed(suite, clients, peers, named):
+    probe = PROBE | {"probe": "tcp"}
+    proxy = Proxy(suite, "sse-killed", named, retry=RETRY, circuit_breaker=BREAKER, health_check=probe)
+    for client in clients:
+        with suite.check(f"{client.name} goes on while its servers are killed"):
+            goes_on(suite, client, LEGACY_SSE, proxy, peers)
+    with suite.check("streams have moved"):
+        moved = proxy.metrics().get('backstay_mcp_session_migrations_total{group="sse-killed",outcome="moved"}', 0)
+        suite.say(f"{moved:.0f} streams went on elsewhere")
+        if moved == 0:
+            raise Failure("no stream has moved")
+    with suite.check("the proxy whose peers were killed leaves with 0"):
+        proxy.stop()
