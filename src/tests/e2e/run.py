@@ -18,12 +18,13 @@ from harness.suite import Suite  # noqa: E402
 
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
 SUITES += ["wires", "http2", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
+SUITES += ["matrix"]
 
 
-def run(name, installed, binary):
+def run(name, installed, options):
     """One suite from start to end; what it counted."""
     started = time.monotonic()
-    suite = Suite(name, installed, SOURCE, binary)
+    suite = Suite(name, installed, SOURCE, options.binary.resolve(), options.full)
     with suite.check("runs to its end"):
         importlib.import_module(f"suites.{name}").run(suite)
     proxies = troubled()
@@ -41,13 +42,13 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--binary", type=Path, default=SOURCE.parents[2] / "target" / "release" / "backstay")
     arguments.add_argument("--only", action="append", choices=SUITES)
+    arguments.add_argument("--full", action="store_true", help="all of what is otherwise sampled, with a table")
     options = arguments.parse_args()
-    binary = options.binary.resolve()
-    if not binary.exists():
-        raise SystemExit(f"{binary} does not exist; build it with `cargo build --release`")
+    if not options.binary.exists():
+        raise SystemExit(f"{options.binary} does not exist; build it with `cargo build --release`")
     installed = install()
     try:
-        counts = [run(name, installed, binary) for name in options.only or SUITES]
+        counts = [run(name, installed, options) for name in options.only or SUITES]
     finally:
         kill_all()
     passed, failed = map(sum, zip(*counts, strict=True))

@@ -29,7 +29,7 @@ class Server:
         """What its clients speak."""
         return "sse" if self.transport == "legacy-sse" else "http"
 
-    def start(self, suite, ledger=None, certificate=None, http2=False):
+    def start(self, suite, ledger=None, certificate=None, http2=False, holds=None):
         """A running server; it may not listen yet."""
         port = free_port()
         log = suite.work / f"server-{self.name}-{port}.log"
@@ -51,6 +51,8 @@ class Server:
             "rmcp": [installed.rmcp / "server"],
         }[self.program]
         argv = [*program, "--port", port, "--transport", self.transport, "--ledger", ledger or "/dev/null"]
+        if holds:
+            argv += ["--holds", holds.folder]
         if certificate:
             argv += ["--cert", certificate.cert, "--key", certificate.key]
         if http2 and self.program != "rmcp":
@@ -102,6 +104,17 @@ class Client:
     name: str
     program: str
     era: str
+
+    def driver(self, suite):
+        """How it is started to be driven; the eras of one SDK share a process."""
+        installed = suite.installed
+        return {
+            "python-v1": [installed.python["v1"], suite.source / "python" / "driver_v1.py"],
+            "python-v2": [installed.python["v2"], suite.source / "python" / "driver_v2.py"],
+            "typescript-v1": ["node", installed.node / "driver_v1.mjs"],
+            "typescript-v2": ["node", installed.node / "driver_v2.mjs"],
+            "rmcp": [installed.rmcp / "driver"],
+        }[self.program]
 
     def argv(self, suite, jobs):
         """How it is started on a file of jobs."""

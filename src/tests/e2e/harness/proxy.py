@@ -14,15 +14,16 @@ _started = []
 class Proxy:
     """One running proxy with a listener, another for HTTPS if there is a certificate, and an admin listener."""
 
-    def __init__(self, suite, name, peers, *, certificate=None, limits=None, access_log=None, **group):
-        listeners, self.secure = [{"listen": "127.0.0.1:0"}], None
+    def __init__(self, suite, name, peers, *, certificate=None, limits=None, access_log=None, fixed=False, **group):
+        traffic, admin = (f"127.0.0.1:{free_port() if fixed else 0}" for _ in range(2))
+        listeners, self.secure = [{"listen": traffic}], None
         if certificate:
             self.secure = f"127.0.0.1:{free_port()}"
             listeners.append({"listen": self.secure, "tls": certificate.served})
         # JSON is YAML, so the file needs no YAML writer.
         self.config = {
             "listeners": listeners,
-            "admin": {"listen": "127.0.0.1:0"},
+            "admin": {"listen": admin},
             "limits": limits or {},
             "groups": [{"name": name, "peers": peers, **group}],
         }
@@ -97,6 +98,12 @@ class Proxy:
                 return
             time.sleep(0.02)
         raise Failure(f"not all of {peers} peers serve after {seconds} s: {self.get('/api/v1/groups')}")
+
+    def restart(self):
+        """Start it again after it has ended; its ports have to be `fixed`."""
+        self.process.start()
+        self.process.port = int(self.address.rsplit(":", 1)[1])
+        self.process.ready()
 
     def stop(self):
         """Terminate it; it has to leave with 0, and by itself."""

@@ -10,11 +10,12 @@ from harness.process import Failure
 class Suite:
     """Counts the checks of one suite."""
 
-    def __init__(self, name, installed, source, binary):
+    def __init__(self, name, installed, source, binary, full=False):
         self.name = name
         self.installed = installed
         self.source = source
         self.binary = binary
+        self.full = full
         self.work = installed.work / name
         self.work.mkdir(parents=True)
         self.passed = 0

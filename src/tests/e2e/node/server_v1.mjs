@@ -1,7 +1,7 @@
 // An MCP server on the TypeScript SDK 1.x: Streamable HTTP with sessions and resumable streams.
 
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer as createSecureServer } from 'node:https';
 import { parseArgs } from 'node:util';
 import { completable } from '@modelcontextprotocol/sdk/server/completable.js';
@@ -18,6 +18,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { EventLog } from './event_log.mjs';
+import { Holds } from './holds.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -26,8 +27,10 @@ const { values: options } = parseArgs({
     transport: { type: 'string', default: 'sse-answers' },
     cert: { type: 'string' },
     key: { type: 'string' },
+    holds: { type: 'string' },
   },
 });
+const holds = new Holds(options);
 const text = (text) => ({ content: [{ type: 'text', text }] });
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const readOnly = { readOnlyHint: true };
@@ -47,11 +50,12 @@ function registerTools(server) {
     await later(args.milliseconds);
     return text(`slept ${args.milliseconds}`);
   });
-  const count = { description: 'Write the call into the ledger.', inputSchema: { call: z.string() } };
-  server.registerTool('count', count, async (args) => {
-    appendFileSync(options.ledger, `${args.call}\n`);
-    return text(args.call);
-  });
+  const performed = async (args, extra) =>
+    text(await holds.perform(args.call, () => progress(extra, 1, 2, 'executed')));
+  const call = { inputSchema: { call: z.string() } };
+  server.registerTool('count', { ...call, description: 'Write the call into the ledger.' }, performed);
+  const look = { ...call, description: 'The same, but said to be safe to repeat.', annotations: readOnly };
+  server.registerTool('look', look, performed);
   const steps = { description: 'Report progress n times.', inputSchema: { n: z.number() }, annotations: readOnly };
   server.registerTool('steps', steps, async (args, extra) => {
     for (let step = 1; step <= args.n; step++) {
@@ -115,6 +119,7 @@ function buildServer() {
 const transports = new Map();
 const app = createMcpExpressApp();
 app.all('/mcp', async (req, res) => {
+  if (options.holds && req.method === 'POST') holds.around(res, req.body);
   const id = req.headers['mcp-session-id'];
   let transport = transports.get(id);
   if (id && !transport) {

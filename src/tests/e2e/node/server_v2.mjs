@@ -1,6 +1,6 @@
 // An MCP server on the TypeScript SDK 2.x: the modern era, and the legacy era without sessions, on one URL.
 
-import { appendFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createSecureServer, createServer as createHttp2Server } from 'node:http2';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,7 @@ import {
   inputRequired,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { Holds } from './holds.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -23,8 +24,10 @@ const { values: options } = parseArgs({
     cert: { type: 'string' },
     key: { type: 'string' },
     http2: { type: 'boolean', default: false },
+    holds: { type: 'string' },
   },
 });
+const holds = new Holds(options);
 const text = (text) => ({ content: [{ type: 'text', text }] });
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const readOnly = { readOnlyHint: true };
@@ -41,11 +44,17 @@ function registerTools(server) {
     await later(args.milliseconds);
     return text(`slept ${args.milliseconds}`);
   });
-  const count = { description: 'Write the call into the ledger.', inputSchema: z.object({ call: z.string() }) };
-  server.registerTool('count', count, async (args) => {
-    appendFileSync(options.ledger, `${args.call}\n`);
-    return text(args.call);
-  });
+  const performed = async (args, ctx) => {
+    const progress = () => {
+      const params = { progressToken: ctx.mcpReq._meta?.progressToken, progress: 1, total: 2, message: 'executed' };
+      return ctx.mcpReq.notify({ method: 'notifications/progress', params });
+    };
+    return text(await holds.perform(args.call, progress));
+  };
+  const call = { inputSchema: z.object({ call: z.string() }) };
+  server.registerTool('count', { ...call, description: 'Write the call into the ledger.' }, performed);
+  const look = { ...call, description: 'The same, but said to be safe to repeat.', annotations: readOnly };
+  server.registerTool('look', look, performed);
   const steps = {
     description: 'Report progress n times.',
     inputSchema: z.object({ n: z.number() }),
@@ -108,7 +117,17 @@ function buildServer() {
 
 const handler = createMcpHandler(buildServer, { responseMode: options.transport === 'json-answers' ? 'json' : 'auto' });
 const node = toNodeHandler(handler);
-const listener = (req, res) => (req.url === '/mcp' ? node(req, res) : res.writeHead(404).end());
+async function listener(req, res) {
+  if (req.url !== '/mcp') return res.writeHead(404).end();
+  let body;
+  if (options.holds && req.method === 'POST') {
+    const pieces = [];
+    for await (const piece of req) pieces.push(piece);
+    body = JSON.parse(Buffer.concat(pieces).toString());
+    holds.around(res, body);
+  }
+  return node(req, res, body);
+}
 
 function serve() {
   if (!options.cert) return options.http2 ? createHttp2Server(listener) : createServer(listener);

@@ -5,6 +5,7 @@ import asyncio
 import os
 
 from event_log import EventLog, per_session
+from holds import Holds
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.server.fastmcp.prompts.base import UserMessage
 from mcp.types import Completion, PromptReference, SamplingMessage, TextContent, ToolAnnotations
@@ -16,7 +17,9 @@ arguments = argparse.ArgumentParser()
 add_options(arguments)
 arguments.add_argument("--transport", choices=["sse-answers", "json-answers", "legacy-sse"], required=True)
 arguments.add_argument("--ledger", default=os.devnull)
+arguments.add_argument("--holds")
 options = arguments.parse_args()
+holds = Holds(options.holds, options.port, options.ledger)
 
 server = FastMCP(
     "fixture",
@@ -49,11 +52,15 @@ async def sleep(milliseconds: int) -> str:
 
 
 @server.tool(annotations=ToolAnnotations(readOnlyHint=False, idempotentHint=False))
-def count(call: str) -> str:
+async def count(call: str, ctx: Context) -> str:
     """Write the call into the ledger."""
-    with open(options.ledger, "a") as ledger:
-        ledger.write(call + "\n")
-    return call
+    return await holds.perform(call, lambda: ctx.report_progress(1, 2, "executed"))
+
+
+@server.tool(annotations=READ_ONLY)
+async def look(call: str, ctx: Context) -> str:
+    """The same, but said to be safe to repeat."""
+    return await holds.perform(call, lambda: ctx.report_progress(1, 2, "executed"))
 
 
 @server.tool(annotations=READ_ONLY)
@@ -151,4 +158,4 @@ async def sessions(request) -> PlainTextResponse:
 
 
 app = server.sse_app() if options.transport == "legacy-sse" else server.streamable_http_app()
-serve(per_session(app), options)
+serve(per_session(holds.around(app)), options)

@@ -6,6 +6,7 @@ import os
 import warnings
 
 from event_log import EventLog, per_session
+from holds import Holds
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts.base import UserMessage
 from mcp_types import (
@@ -33,7 +34,9 @@ arguments = argparse.ArgumentParser()
 add_options(arguments)
 arguments.add_argument("--transport", choices=["sse-answers", "json-answers"], required=True)
 arguments.add_argument("--ledger", default=os.devnull)
+arguments.add_argument("--holds")
 options = arguments.parse_args()
+holds = Holds(options.holds, options.port, options.ledger)
 
 server = MCPServer("fixture", instructions="A server for tests.", version="2", log_level="WARNING")
 READ_ONLY = ToolAnnotations(read_only_hint=True)
@@ -60,11 +63,15 @@ async def sleep(milliseconds: int) -> str:
 
 
 @server.tool(annotations=ToolAnnotations(read_only_hint=False, idempotent_hint=False))
-def count(call: str) -> str:
+async def count(call: str, ctx: Context) -> str:
     """Write the call into the ledger."""
-    with open(options.ledger, "a") as ledger:
-        ledger.write(call + "\n")
-    return call
+    return await holds.perform(call, lambda: ctx.report_progress(1, 2, "executed"))
+
+
+@server.tool(annotations=READ_ONLY)
+async def look(call: str, ctx: Context) -> str:
+    """The same, but said to be safe to repeat."""
+    return await holds.perform(call, lambda: ctx.report_progress(1, 2, "executed"))
 
 
 @server.tool(annotations=READ_ONLY)
@@ -185,4 +192,4 @@ app = server.streamable_http_app(
     event_store=EventLog() if options.transport == "sse-answers" else None,
     retry_interval=50,
 )
-serve(per_session(app), options)
+serve(per_session(holds.around(app)), options)
