@@ -17,7 +17,7 @@ from harness.proxy import troubled  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
-SUITES += ["wires", "http2", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
+SUITES += ["wires", "http2", "resets", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
 SUITES += ["matrix"]
 
 

@@ -137,8 +137,7 @@ fn told(answer: &Answer) -> String {
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
-    let usage =
-        "usage: load ADDRESS CONNECTIONS (reads|counts|session-counts) [--http2] [--ca FILE] [LOG]";
+    let usage = "usage: load ADDRESS CONNECTIONS (reads|counts|session-counts|posts) [--http2] [--ca FILE] [LOG]";
     let address = arguments.next().expect(usage);
     let connections: u64 = arguments
         .next()

@@ -12,6 +12,8 @@ pub enum Kind {
     Reads,
     /// Non-idempotent calls of the modern era.
     Counts,
+    /// GETs of 1 KiB on every second connection, plain posts on the others.
+    Posts,
     /// Non-idempotent calls in legacy sessions.
     SessionCounts,
 }
@@ -22,6 +24,7 @@ impl Kind {
         match name {
             "reads" => Some(Self::Reads),
             "counts" => Some(Self::Counts),
+            "posts" => Some(Self::Posts),
             "session-counts" => Some(Self::SessionCounts),
             _ => None,
         }
@@ -44,6 +47,8 @@ enum Expected {
     Length(usize),
     /// A JSON-RPC result that contains the text.
     Result(String),
+    /// Only that it was done.
+    Done,
     /// Only that it was taken.
     Taken,
 }
@@ -62,7 +67,7 @@ impl Call {
     pub fn new(kind: Kind, connection: u64, turn: u64, session: Option<&Session>) -> Self {
         let name = format!("c{connection}t{turn}");
         match kind {
-            Kind::Reads if connection.is_multiple_of(2) => Self {
+            Kind::Reads | Kind::Posts if connection.is_multiple_of(2) => Self {
                 bytes: Bytes::from_static(b"GET /blob HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
                 name,
                 is_counted: false,
@@ -89,6 +94,15 @@ impl Call {
                 call.is_counted = true;
                 call
             }
+            Kind::Posts => Self {
+                bytes: format!(
+                    "POST /count?{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\n\r\nonce"
+                )
+                .into(),
+                name,
+                is_counted: true,
+                expected: Expected::Done,
+            },
             Kind::SessionCounts => Self::legacy(name, session),
         }
     }
@@ -102,6 +116,7 @@ impl Call {
                 let is_own = message["id"] == json!(self.name);
                 answer.status == 200 && is_own && message["result"].to_string().contains(&**text)
             }
+            Expected::Done => answer.status == 200,
             Expected::Taken => answer.status == 202,
         }
     }
