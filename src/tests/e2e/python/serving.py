@@ -2,8 +2,6 @@
 
 import asyncio
 
-import uvicorn
-
 
 def add_options(arguments):
     """Where it listens, and what is spoken there."""
@@ -18,6 +16,8 @@ def serve(app, options):
     if options.http2:
         asyncio.run(_hypercorn(app, options))
         return
+    import uvicorn
+
     uvicorn.run(
         app,
         host="127.0.0.1",

@@ -9,17 +9,20 @@ from harness.process import Failure, Process, environment, free_port
 from harness.proxy import Proxy
 
 # Scenarios of the client.
-PLAYED = 11
+PLAYED = 12
+# And with a server whose sockets are streams of HTTP/2.
+PLAYED_OF_STREAMS = 8
 # Sockets that are held while a server dies.
 HELD = 24
 
 
 def run(suite):
-    """All scenarios with and without TLS on each side and compression; then three servers, one of them killed."""
+    """All scenarios with and without TLS on each side, compression, and HTTP/2; then three servers, one of them killed."""
     certificate = Certificate(suite.work)
     for peer in ("http", "https"):
         for deflate in (False, True):
             _pair(suite, certificate, peer, deflate)
+        _streams(suite, certificate, peer)
     with suite.check("a killed server takes its own sockets only"):
         _killed(suite)
 
@@ -54,7 +57,26 @@ def _pair(suite, certificate, scheme, deflate):
     server.kill()
 
 
-def _scenarios(suite, name, argv):
+def _streams(suite, certificate, scheme):
+    """A server whose sockets are streams of HTTP/2."""
+    name, port = f"websocket-{scheme}-streams", free_port()
+    argv = [suite.installed.python["wire"], suite.source / "python" / "websocket_streams.py", "--port", port, "--http2"]
+    argv += ["--cert", certificate.cert, "--key", certificate.key] if scheme == "https" else []
+    server = Process(argv, suite.work / f"server-{name}.log", port=port).ready()
+    group = {"tls": certificate.believed} if scheme == "https" else {}
+    peer = {"name": "peer", "url": f"{scheme}://127.0.0.1:{server.port}"}
+    proxy = Proxy(suite, name, [peer], certificate=certificate, http_version="http2", **group)
+    secure = ["--ca", certificate.authority, "--streams"]
+    _scenarios(suite, f"ws to {name}", _client(suite, f"ws://{proxy.address}", "--streams"), PLAYED_OF_STREAMS)
+    _scenarios(suite, f"wss to {name}", _client(suite, f"wss://{proxy.secure}", *secure), PLAYED_OF_STREAMS)
+    with suite.check(f"{name}: nothing is left"):
+        _gone(proxy, name)
+    with suite.check(f"{name}: the proxy leaves with 0"):
+        proxy.stop()
+    server.kill()
+
+
+def _scenarios(suite, name, argv, played=PLAYED):
     done = subprocess.run(argv, capture_output=True, text=True, env=environment(), timeout=900)
     results = [json.loads(line) for line in done.stdout.splitlines()]
     for result in results:
@@ -62,7 +84,7 @@ def _scenarios(suite, name, argv):
             if result["error"]:
                 raise Failure(result["error"])
     with suite.check(f"{name}: all were played"):
-        if done.returncode or len(results) != PLAYED:
+        if done.returncode or len(results) != played:
             raise Failure(f"{len(results)} results, {done.returncode}: {done.stderr}")
 
 
