@@ -55,6 +55,15 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
+/// Whether it is a piece of which nothing goes out now: its peer sent none, or a transformation
+/// waits for more.
+fn is_held_back(polled: &Poll<Option<Result<Frame<Bytes>, Cut>>>) -> bool {
+    let Poll::Ready(Some(Ok(frame))) = polled else {
+        return false;
+    };
+    frame.data_ref().is_some_and(Bytes::is_empty)
+}
+
 impl<N: Network, H: Hooks> HttpBody for Body<N, H> {
     type Data = Bytes;
     type Error = Cut;
@@ -66,7 +75,14 @@ impl<N: Network, H: Hooks> HttpBody for Body<N, H> {
         match self.get_mut() {
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Relay(relay) => relay.poll_frame(cx),
+            Self::Relay(relay) => loop {
+                let polled = relay.poll_frame(cx);
+                // Over HTTP/2 it would be a frame that carries nothing, and clients end the
+                // connection after some of these (CVE-2019-9518; h2 counts a hundred).
+                if !is_held_back(&polled) || relay.is_end_stream() {
+                    return polled;
+                }
+            },
             Self::Tunnel(_) => Poll::Ready(None),
         }
     }

@@ -6,5 +6,6 @@ mod connections;
 mod floods;
 mod goodbyes;
 mod heads;
+mod pieces;
 mod uploads;
 mod upstream;
