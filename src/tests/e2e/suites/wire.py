@@ -15,12 +15,15 @@ CALLS = {
 
 
 class _Session:
-    def __init__(self, address, path):
-        self.address, self.path, self.id, self.lines = address, path, None, []
+    def __init__(self, address, path, tls):
+        self.address, self.path, self.tls, self.id, self.lines = address, path, tls, None, []
 
     def send(self, method, body=None, **headers):
         """One request on a connection of its own; the answer's body is not read yet."""
-        connection = http.client.HTTPConnection(self.address, timeout=20)
+        if self.tls:
+            connection = http.client.HTTPSConnection(self.address, timeout=20, context=self.tls)
+        else:
+            connection = http.client.HTTPConnection(self.address, timeout=20)
         sent = {"Accept": ACCEPT, "MCP-Protocol-Version": "2025-11-25"}
         if body is not None:
             body = body if isinstance(body, bytes) else json.dumps({"jsonrpc": "2.0", **body}).encode()
@@ -49,9 +52,9 @@ class _Session:
         self.lines.append(json.dumps({"step": name, "seen": [answer.status, kind, allow, seen]}, sort_keys=True))
 
 
-def session(address, server):
+def session(address, server, tls=None):
     """The whole script; its lines."""
-    session = _Session(address, server.path)
+    session = _Session(address, server.path, tls)
     client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "wire", "version": "0"}}
     answer = session.whole("initialize", "POST", {"id": 1, "method": "initialize", "params": client})
     session.id = answer.getheader("mcp-session-id")
