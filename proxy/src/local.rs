@@ -9,6 +9,8 @@ pub(crate) struct Local;
 
 impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
     fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(future));
+        // A request's future has some 9 KB, and tokio moves what it is given four times from here
+        // to its end: a pointer is moved instead.
+        drop(tokio::task::spawn_local(Box::pin(future)));
     }
 }
