@@ -7,6 +7,7 @@ use crate::error::{AttemptError, Phase};
 use crate::grpc;
 use crate::headers::forward_response;
 use crate::hooks::{Hooks, Prefix, Reply, ResponseAction};
+use crate::keep::keep;
 use crate::network::Network;
 use crate::pace::{BodyKind, PaceBounds};
 use crate::upstream::Connection;
@@ -56,6 +57,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         if again
             && let Decision::Retry { wait, next, .. } = self.decide(&outcome, &class, safe, &pick)
         {
+            let answer = (answer, BytesMut::new());
             return self.set_aside(answer, &pick, began, (wait, next)).await;
         }
         self.shape(answer, pick, began, class, safe).await
@@ -76,13 +78,13 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     /// Keeps an answer in case no better one comes.
     async fn set_aside(
         &mut self,
-        answer: Answer<N>,
+        (answer, read): (Answer<N>, BytesMut),
         pick: &Pick,
         began: Time,
         (wait, next): (Duration, Next),
     ) -> Turn<N> {
         let reused = answer.connection.is_reused();
-        match whole(answer).await {
+        match whole(answer, read).await {
             Some(reply) => self.last = Some((reply, pick.peer(), began)),
             None if self.last.is_some() => {}
             None => {
@@ -103,7 +105,11 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     }
 
     /// A kept answer goes downstream after all: the hooks see it like any other.
-    pub(super) fn kept(&mut self, (reply, peer, began): Kept) -> Reply {
+    ///
+    /// # Errors
+    /// It was to go on with a stream whose head has gone downstream, and the hooks want another.
+    pub(super) fn kept(&mut self, (reply, peer, began): Kept) -> Result<Reply, &'static str> {
+        let goes_on = self.transaction.session.response_committed();
         let (mut head, body) = reply.into_parts();
         let (hooks, attempt, ctx) = self.hooked(peer, began);
         let seen = Prefix {
@@ -111,17 +117,18 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
             ended: true,
         };
         match hooks.upstream_response(&attempt, &mut head, &seen, ctx) {
-            ResponseAction::Replace(reply) => reply,
+            ResponseAction::Replace(reply) => Ok(reply),
+            ResponseAction::Relocate(why) if goes_on => Err(why),
             ResponseAction::Transform(mut transform) => {
                 let mut whole = BytesMut::from(transform.data(body));
                 whole.extend_from_slice(&transform.end().unwrap_or_default());
                 head.headers.remove(header::CONTENT_LENGTH);
-                Reply::from_parts(head, whole.freeze())
+                Ok(Reply::from_parts(head, whole.freeze()))
             }
             ResponseAction::Forward
             | ResponseAction::Read(_)
             | ResponseAction::Relocate(_)
-            | ResponseAction::Retry(_) => Reply::from_parts(head, body),
+            | ResponseAction::Retry(_) => Ok(Reply::from_parts(head, body)),
         }
     }
 
@@ -168,9 +175,16 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                     continue;
                 }
                 ResponseAction::Forward | ResponseAction::Read(_) => None,
-                ResponseAction::Replace(reply) => return Turn::End(Ended::Reply(reply)),
+                ResponseAction::Replace(reply) => {
+                    if ended {
+                        // The peer's answer was read whole: its connection is as good as before.
+                        let group = &self.target.group;
+                        keep(self.thread, group, pick.peer(), answer.connection);
+                    }
+                    return Turn::End(Ended::Reply(reply));
+                }
                 ResponseAction::Relocate(why) => {
-                    let kept = whole(answer).await;
+                    let kept = whole(answer, prefix).await;
                     let kept = kept.map(|reply| (reply, pick.peer(), began));
                     return Turn::Refused(why, kept);
                 }
@@ -181,6 +195,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                         && let Decision::Retry { wait, next, .. } =
                             self.decide(&ASKED, &asked(class), safe, &pick)
                     {
+                        let answer = (answer, prefix);
                         return self.set_aside(answer, &pick, began, (wait, next)).await;
                     }
                     None
@@ -238,13 +253,13 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
     }
 }
 
-/// Reads a whole small answer, in case no better one comes; none if it is large or slow.
-async fn whole<N: Network>(answer: Answer<N>) -> Option<Reply> {
+/// Reads a whole small answer, of which `body` was read already, in case no better one comes; none
+/// if it is large or slow.
+async fn whole<N: Network>(answer: Answer<N>, mut body: BytesMut) -> Option<Reply> {
     let Answer {
         head,
         mut connection,
     } = answer;
-    let mut body = BytesMut::new();
     let reading = async {
         while let Some(data) = next_data(&mut connection).await {
             body.extend_from_slice(&data?);

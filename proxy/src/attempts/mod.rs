@@ -106,7 +106,8 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         } else {
             target.timeouts.total
         };
-        let total = patience.map(|patience| session.started + patience);
+        let since = history.since.unwrap_or(session.started);
+        let total = patience.map(|patience| since + patience);
         Self {
             thread,
             target,
@@ -135,10 +136,14 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 // After exhausted retries the client gets the last answer, if there was one
                 // (haproxy/haproxy#439).
                 Turn::End(Ended::Error(error)) => {
-                    return Err(Stopped::Ended(match self.last.take() {
-                        Some(kept) => Ended::Reply(self.kept(kept)),
-                        None => Ended::Error(honest(error, self.history.reached.clone())),
-                    }));
+                    let Some(kept) = self.last.take() else {
+                        let error = honest(error, self.history.reached.clone());
+                        return Err(Stopped::Ended(Ended::Error(error)));
+                    };
+                    return Err(match self.kept(kept) {
+                        Ok(reply) => Stopped::Ended(Ended::Reply(reply)),
+                        Err(why) => Stopped::Refused(why, None),
+                    });
                 }
                 Turn::End(ended) => return Err(Stopped::Ended(ended)),
                 Turn::Refused(why, kept) => return Err(Stopped::Refused(why, kept)),

@@ -19,6 +19,8 @@ pub(crate) struct History {
     pub(super) first_failure: Option<Time>,
     /// The last failure of an attempt that may have reached its peer.
     pub(super) reached: Option<AttemptError>,
+    /// From when on its time runs; none: from the beginning of the request.
+    pub(super) since: Option<Time>,
 }
 
 /// Tries a target, then those that the hooks name because it cannot serve the request.
@@ -51,7 +53,10 @@ pub(crate) async fn answer<N: Network, H: Hooks>(
         Stopped::Ended(ended) => ended,
         Stopped::Refused(_, Some(kept)) => {
             let mut attempts = Attempts::new(thread, target, transaction, &mut history);
-            Ended::Reply(attempts.kept(kept))
+            match attempts.kept(kept) {
+                Ok(reply) => Ended::Reply(reply),
+                Err(why) => Ended::Error(ProxyError::Hook(why)),
+            }
         }
         Stopped::Refused(why, None) => Ended::Error(ProxyError::Hook(why)),
     })
@@ -65,12 +70,16 @@ pub(crate) async fn go_on<N: Network, H: Hooks>(
     thread: Rc<Thread<N, H>>,
     mut transaction: Transaction<H>,
 ) -> (Transaction<H>, Option<Result<Committed<N>, Reply>>) {
-    let mut history = History::default();
     let mut failed = None;
     loop {
         let lost = failed.as_ref().map_or(Lost::Cut, Lost::Unanswered);
         let Some(next) = relocate(&mut transaction, lost).await else {
             return (transaction, None);
+        };
+        // An event stream may be hours old: what bounds a request counts anew for each place.
+        let mut history = History {
+            since: Some(thread.clock.now()),
+            ..History::default()
         };
         let handed = transaction.session.handed.take();
         let attempts = Attempts::new(&thread, &next, &mut transaction, &mut history);
