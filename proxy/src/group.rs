@@ -1,7 +1,7 @@
 //! A group as the mechanism sees it: its decisions, its peers' addresses, its counters.
 
 use crate::drain::{Drain, Step};
-use crate::known::{Discovered, Known, Serving, Tools};
+use crate::known::{Discovered, Known, Owners, Serving, Tools};
 use crate::metrics::{GroupMetrics, PeerMetrics};
 use crate::names::Places;
 use crate::settings::{
@@ -31,6 +31,8 @@ pub struct Group {
     pub(crate) tools: Tools,
     /// The last good answers to `server/discover`.
     pub(crate) discovered: Arc<Mutex<Discovered>>,
+    /// Which peer has which task.
+    pub(crate) owners: Arc<Mutex<Owners>>,
 }
 
 /// One upstream endpoint.
@@ -91,6 +93,7 @@ impl Group {
             serving,
             tools,
             discovered: Arc::default(),
+            owners: Arc::default(),
             settings,
             lb,
             peers,
@@ -160,6 +163,7 @@ impl Group {
             serving: Serving::new(known.clone()),
             tools: Tools::new(known),
             discovered: Arc::clone(&self.discovered),
+            owners: Arc::clone(&self.owners),
             peers,
             metrics: Arc::clone(&self.metrics),
             settings,

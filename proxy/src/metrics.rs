@@ -219,6 +219,13 @@ pub struct GroupMetrics {
     /// MCP session ids that would have been too long with what a replay needs: it stays in memory
     /// only, or is lost.
     pub replay_dropped: Counter,
+    /// Tasks whose peer was forgotten, because there is a limit.
+    pub tasks_forgotten: Counter,
+    /// Requests and answers of the modern era that were too long to look for what ties them to a
+    /// peer.
+    pub ties_unread: Counter,
+    /// Streams of `subscriptions/listen` that lost their peer.
+    pub listens: ListenMetrics,
     /// MCP sessions that moved, or could not.
     pub migrations: MigrationMetrics,
     /// Answers to `server/discover` that were given from memory.
@@ -280,6 +287,15 @@ pub struct RetryMetrics {
     pub charged: Counter,
     /// Not made, because the budget was spent.
     pub budget: Counter,
+}
+
+/// Streams of `subscriptions/listen` that lost their peer.
+#[derive(Debug, Default)]
+pub struct ListenMetrics {
+    /// No peer would go on with them.
+    pub closed: Counter,
+    /// Another peer, or the same one anew, goes on with them.
+    pub moved: Counter,
 }
 
 /// Requests without an answer from a peer.

@@ -86,6 +86,7 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
             Some(file::Lost::Migrate) => PeerLoss::Migrate,
             None => default.on_peer_loss,
         },
+        shared_state: file.shared_state.unwrap_or(default.shared_state),
         timeouts: timeouts(
             &file.timeouts.unwrap_or_default(),
             default.timeouts,

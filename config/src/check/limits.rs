@@ -170,6 +170,7 @@ fn sizes(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
             ),
         },
         mcp_sessions: limits.mcp_sessions.unwrap_or(default.mcp_sessions),
+        mcp_tasks: limits.mcp_tasks.unwrap_or(default.mcp_tasks),
         mcp_body: size("mcp_body", limits.mcp_body, default.mcp_body, KIB, 64 * MIB),
         ..default
     };

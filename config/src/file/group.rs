@@ -71,10 +71,10 @@ pub(crate) struct Group {
     /// peer, and its client does not notice), or `fail` (the client is told that the session is
     /// gone). Default: `migrate`.
     pub(crate) on_peer_loss: Option<Lost>,
-    /// The peers share the state of MCP tasks and cursors. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) shared_state: Option<serde_json::Value>,
+    /// The peers understand each other's MCP cursors, call states and tasks, so requests of
+    /// 2026-07-28 that go on with any of these may go to any peer. Otherwise such requests go back
+    /// to the peer that issued it. Default: false.
+    pub(crate) shared_state: Option<bool>,
     /// TLS towards the peers whose URL is `https://`.
     pub(crate) tls: Option<GroupTls>,
 }

@@ -65,6 +65,10 @@ pub(crate) struct Limits {
     /// What is kept of those that may be asked again elsewhere, per stream; what does not fit is
     /// not asked again. Default: `256KiB`.
     pub(crate) legacy_bodies: Option<Size>,
+    /// MCP tasks of 2026-07-28, per group, of which it is known which peer has them. Default:
+    /// 16384.
+    #[schemars(range(min = 16, max = 100_000_000))]
+    pub(crate) mcp_tasks: Option<usize>,
     /// How long requests may run on after a shutdown began. Default: `30s`.
     pub(crate) drain_requests: Option<Span>,
     /// How long streams may run on after a shutdown began. Default: `5m`.

@@ -3,6 +3,7 @@
 use super::Snapshot;
 use super::continuity::{Key, Place, Track};
 use super::legacy_sse::Legacy;
+use super::listen::Listen;
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
@@ -10,6 +11,7 @@ use crate::mcp::{Asked, Facts, Kind, Message, Principal, agree};
 use crate::settings::{HeaderEdits, RouteSettings};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use lb::Tried;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
@@ -58,6 +60,9 @@ pub(super) struct Mcp {
     pub(super) target: Option<Target>,
     /// How far its event stream has come.
     pub(super) track: Track,
+    /// What is kept of it over the loss of its peer, if it is a `subscriptions/listen` whose head
+    /// has gone downstream.
+    pub(super) listen: Option<Listen>,
     /// The answer of a peer that would not take the MCP session with this credential.
     pub(super) denied: Option<Reply>,
     /// Its peer did not know the MCP session, and another place was asked for.
@@ -68,6 +73,10 @@ pub(super) struct Mcp {
     asked: OnceCell<Asked>,
     /// Its facts are those of its body, which is one request, and its head does not contradict them.
     pub(super) whole: bool,
+    /// Peers that do not have the task it is about, while the one that has is being looked for.
+    pub(super) seeks: Option<Tried>,
+    /// Its answer may tie the next request to its peer, so it is looked into.
+    pub(super) tied: bool,
     /// Whether it may run twice by its body, once that was checked against its head.
     pub(super) safe: Option<bool>,
     /// How often a legacy peer refused to say what it speaks.
@@ -121,11 +130,14 @@ impl Mcp {
             place: None,
             target: None,
             track: Track::default(),
+            listen: None,
             denied: None,
             unknown: false,
             body: None,
             asked: OnceCell::new(),
             whole: false,
+            seeks: None,
+            tied: false,
             safe: None,
             moves: 0,
         }

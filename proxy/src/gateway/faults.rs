@@ -42,6 +42,11 @@ pub(super) async fn failure(
         // The peer is lost and nothing was sent: a clean "session not found".
         fault.cause = Cause::SessionLost;
     }
+    let bound = mcp.session.is_none() && mcp.target.as_ref().is_some_and(|to| to.pin.is_some());
+    if bound && fault.delivery == Delivery::NotSent && is_loss(error) {
+        // Rule 26: others could not go on with it.
+        fault.cause = Cause::OwnerLost;
+    }
     if let Some(body) = &mcp.body
         && let Err(mismatch) = agree(&session.request.headers, &Message::peek(body))
     {

@@ -2,7 +2,7 @@
 
 use super::ctx::{Ctx, Mcp};
 use crate::group::Group;
-use crate::hooks::{Attempt, ResponseAction, Stop, Transform};
+use crate::hooks::{Attempt, Prefix, ResponseAction, Stop, Transform};
 use crate::known::Page;
 use crate::mcp::answer;
 use crate::mcp::listing::Listing;
@@ -19,10 +19,11 @@ use std::sync::Arc;
 pub(super) fn watch(
     attempt: &Attempt<'_>,
     head: &Parts,
+    prefix: &Prefix<'_>,
     ctx: &Ctx,
     rest: ResponseAction,
 ) -> ResponseAction {
-    let Some(tap) = tap(attempt, head, ctx) else {
+    let Some(mut tap) = tap(attempt, head, ctx) else {
         return rest;
     };
     match rest {
@@ -31,6 +32,13 @@ pub(super) fn watch(
             inner: Some(inner),
             ..tap
         })),
+        ResponseAction::Replace(reply) => {
+            // It is whole, and goes out in other words.
+            let (seen, _) = prefix.bytes.split_at(prefix.bytes.len().min(LARGEST + 1));
+            tap.seen = seen.to_vec();
+            tap.learn();
+            ResponseAction::Replace(reply)
+        }
         other => other,
     }
 }

@@ -5,14 +5,17 @@
 mod access;
 mod addressing;
 mod admit;
+mod affinity;
 mod continuity;
 mod cors;
 mod ctx;
 mod discover;
+mod elsewhere;
 mod faults;
 mod fields;
 mod key;
 mod legacy_sse;
+mod listen;
 mod listing;
 mod request;
 mod response;
@@ -253,12 +256,16 @@ impl Hooks for Gateway {
         ctx: &mut Ctx,
     ) -> Option<Target> {
         if let Lost::Refused(why) = lost
-            && let Some(target) = discover::elsewhere(why, ctx)
+            && let Some(target) =
+                discover::elsewhere(why, ctx).or_else(|| affinity::sought(why, session, ctx))
         {
             return Some(target);
         }
         if ctx.legacy.is_some() {
             return legacy_sse::relocate(session, lost, ctx).await;
+        }
+        if ctx.mcp.as_ref().is_some_and(|mcp| mcp.listen.is_some()) {
+            return listen::relocate(self, session, lost, ctx).await;
         }
         continuity::relocate(&self.bindings, session, lost, ctx).await
     }

@@ -7,7 +7,7 @@
 use super::admit::admit;
 use super::continuity::{self, Bindings};
 use super::ctx::{Ctx, Mcp};
-use super::{faults, fields, key, legacy_sse, routing, sticky};
+use super::{affinity, faults, fields, key, legacy_sse, routing, sticky};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Attempt, Lost, Reply, Target, UpstreamHead};
@@ -46,7 +46,11 @@ pub(super) async fn target(
         ctx.mcp = learn(session, ctx, &group).await?.map(Box::new);
     }
     if ctx.mcp.is_some() {
-        if let Some((group, peer)) = admit(bindings, session, ctx, &group)? {
+        let home = match admit(bindings, session, ctx, &group)? {
+            Some(home) => Some(home),
+            None => affinity::home(session, ctx, &group).await?,
+        };
+        if let Some((group, peer)) = home {
             ctx.group = Some(Arc::clone(&group));
             (target.group, target.pin) = (group, Some(peer));
         }
@@ -147,7 +151,7 @@ async fn learn(session: &Session, ctx: &Ctx, group: &Group) -> Result<Option<Mcp
 }
 
 /// The whole body, unless it is too long to look at.
-async fn read(session: &Session) -> Result<Option<Bytes>, Reply> {
+pub(super) async fn read(session: &Session) -> Result<Option<Bytes>, Reply> {
     match session.read_body(session.limits.mcp_body).await {
         Ok(body) => Ok(Some(body)),
         Err(ReadError::TooLong) => Ok(None),

@@ -1,10 +1,11 @@
 //! What a client sees of a peer's answer.
 
+use super::affinity::Marking;
 use super::continuity::{self, Answering, Bindings};
 use super::ctx::{Ctx, Mcp};
 use super::legacy_sse::{self, Asker, Body, Endpoint, Legacy, LegacyStream, Open};
 use super::request::repeat_safe;
-use super::{addressing, discover, faults, listing};
+use super::{addressing, affinity, discover, faults, listen, listing};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
@@ -29,6 +30,9 @@ pub(super) fn shape(
     prefix: &Prefix<'_>,
     ctx: &mut Ctx,
 ) -> ResponseAction {
+    if let Some(action) = listen::resumed(attempt, head, prefix, ctx) {
+        return action;
+    }
     let goes_on = ctx.mcp.as_ref().is_some_and(|mcp| mcp.track.is_begun());
     let action = first(bindings, attempt, head, prefix, ctx);
     if goes_on {
@@ -91,6 +95,9 @@ fn first(
     if let Some(action) = discover::shape(attempt, head, prefix, ctx) {
         return action;
     }
+    if let Some(action) = affinity::seek(attempt, head, prefix, ctx) {
+        return action;
+    }
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
     };
@@ -109,18 +116,32 @@ fn first(
     if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
         return standing(bindings, attempt, head, mcp);
     }
-    if mcp.facts.kind == Kind::Message
-        && is(head, JSON)
-        && !is_coded(head)
-        && !prefix.ended
-        && prefix.bytes.len() < LARGEST_RESULT
-    {
+    let json = mcp.facts.kind == Kind::Message && is(head, JSON) && !is_coded(head);
+    let most = if mcp.tied {
+        attempt.session.limits.mcp_body
+    } else {
+        LARGEST_RESULT
+    };
+    if json && !prefix.ended && prefix.bytes.len() < most {
         // While its head has not gone downstream, a cut is a failed attempt like any other: it may
         // be made again, or is told as an error. Afterwards it would be half an answer, of which
         // most clients die.
-        return ResponseAction::Read(LARGEST_RESULT);
+        return ResponseAction::Read(most);
     }
-    listing::watch(attempt, head, ctx, stream(head, mcp, safe))
+    if let Some(action) = listen::opened(attempt, head, safe, ctx) {
+        return action;
+    }
+    let Some(mcp) = &ctx.mcp else {
+        return ResponseAction::Forward;
+    };
+    let marked = json
+        .then(|| affinity::marked(attempt, head, prefix, ctx))
+        .flatten();
+    let action = marked.unwrap_or_else(|| {
+        let marking = Marking::of(attempt, ctx);
+        stream(head, mcp, safe, marking)
+    });
+    listing::watch(attempt, head, prefix, ctx, action)
 }
 
 /// Whether an MCP session may be looked for elsewhere.
@@ -174,7 +195,7 @@ fn standing(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp)
 }
 
 /// An answer that comes as events must not end without its response.
-fn stream(head: &Parts, mcp: &Mcp, safe: bool) -> ResponseAction {
+fn stream(head: &Parts, mcp: &Mcp, safe: bool, marking: Option<Marking>) -> ResponseAction {
     if !is_events(head) || mcp.facts.kind != Kind::Message {
         return ResponseAction::Forward;
     }
@@ -188,7 +209,7 @@ fn stream(head: &Parts, mcp: &Mcp, safe: bool) -> ResponseAction {
     let scanner = Scanner::new(awaited);
     let track = mcp.track.clone();
     let answering = Answering::new(scanner, mcp.facts.era, safe, mcp.generation(), track);
-    ResponseAction::Transform(Box::new(answering))
+    ResponseAction::Transform(Box::new(answering.marking(marking)))
 }
 
 /// A stream that may begin with `event: endpoint`, which makes it a legacy one.
@@ -271,7 +292,7 @@ fn initialize(
     let server = text.as_deref().and_then(ServerHello::peek);
     if !coded && server.is_none() && (complete || prefix.ended) {
         // An error, or nothing: no session comes with it.
-        return stream(head, mcp, false);
+        return stream(head, mcp, false, None);
     }
     let client = mcp.body.as_deref().and_then(ClientHello::peek);
     let replay = client
@@ -296,7 +317,7 @@ fn initialize(
     let id = sealed.and_then(|sealed| HeaderValue::from_str(&sealed.id).ok());
     if let Some(id) = id {
         head.headers.insert(header::SESSION_ID.clone(), id);
-        return stream(head, mcp, false);
+        return stream(head, mcp, false, None);
     }
     let fault = Fault {
         cause: Cause::BadAnswer,
@@ -360,7 +381,7 @@ fn our_url(ctx: &Ctx, resource: &str) -> String {
 }
 
 /// Whether an answer is an event stream that can be looked into.
-fn is_events(head: &Parts) -> bool {
+pub(super) fn is_events(head: &Parts) -> bool {
     head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head)
 }
 

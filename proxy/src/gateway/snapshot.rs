@@ -118,7 +118,8 @@ fn leads(route: &RouteSettings, groups: usize) -> bool {
 }
 
 impl Snapshot {
-    fn group(&self, name: &str) -> Option<&Arc<Group>> {
+    /// The group of that name.
+    pub(super) fn group(&self, name: &str) -> Option<&Arc<Group>> {
         self.groups.iter().find(|group| group.name() == name)
     }
 

@@ -8,7 +8,7 @@ use crate::mcp::{Context, Era};
 use crate::settings::{Probe, Protocol};
 use bytes::Bytes;
 use lb::{PeerIndex, PeerSet};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 impl Group {
@@ -85,6 +85,27 @@ impl Group {
             .recall(context)?;
         self.metrics.discover_recalled.increment();
         Some(found)
+    }
+
+    /// A peer has told of a task of its own; `most` are remembered.
+    pub(crate) fn learn_task(&self, task: &str, peer: &str, most: usize) {
+        let owners = self.owners.lock();
+        let mut owners = owners.unwrap_or_else(PoisonError::into_inner);
+        if owners.note(task, peer, most) {
+            self.metrics.tasks_forgotten.increment();
+        }
+    }
+
+    /// The name of the peer that has a task, if that is known.
+    pub(crate) fn owner(&self, task: &str) -> Option<Arc<str>> {
+        let owners = self.owners.lock();
+        owners.unwrap_or_else(PoisonError::into_inner).find(task)
+    }
+
+    /// How many tasks are remembered with their peers.
+    pub fn tasks_known(&self) -> usize {
+        let owners = self.owners.lock();
+        owners.unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// A peer answered as an MCP server at a path: from now on the default probe of the group is

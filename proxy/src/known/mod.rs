@@ -4,16 +4,19 @@
 //! - whether it is still the one it was: [`Known::incarnation`]
 //! - which tools it has shown, and to whom: `Lists`; what a group's peers agree on: `Tools`
 //! - the last good answers to `server/discover`: `Discovered`
+//! - which peer has which task: `Owners`
 
 mod discovered;
 mod eras;
 mod group;
 mod lists;
+mod owners;
 mod serving;
 mod tools;
 
 pub(crate) use discovered::Discovered;
 pub use eras::{Eras, Serves};
+pub(crate) use owners::Owners;
 pub(crate) use serving::Serving;
 pub(crate) use tools::{Page, Tools};
 

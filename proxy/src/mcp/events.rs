@@ -94,6 +94,23 @@ pub fn message(event: &[u8]) -> Option<String> {
     data
 }
 
+/// The event with another message; the rest of it stays. None if it is no text.
+pub fn with(event: &[u8], message: &str) -> Option<String> {
+    let text = std::str::from_utf8(event).ok()?;
+    let mut whole = String::with_capacity(text.len() + message.len());
+    for line in text.split(['\n', '\r']) {
+        let (name, _) = split_field(line.as_bytes());
+        if !line.is_empty() && name != b"data" {
+            whole.push_str(line);
+            whole.push('\n');
+        }
+    }
+    whole.push_str("data: ");
+    whole.push_str(message);
+    whole.push_str("\n\n");
+    Some(whole)
+}
+
 /// The event that carries a message.
 pub fn event(message: &str) -> Bytes {
     let mut event = String::with_capacity(message.len() + 32);
@@ -192,6 +209,11 @@ mod tests {
             assert_eq!(message(event.as_bytes()).as_deref(), expected, "{event}");
         }
         assert_eq!(message(&event("{}")).as_deref(), Some("{}"));
+        let other = with(
+            b"event: message\r\ndata: a\r\nid: 1\r\ndata: b\r\n\r\n",
+            "c",
+        );
+        assert_eq!(other.as_deref(), Some("event: message\nid: 1\ndata: c\n\n"));
     }
 
     proptest! {

@@ -68,7 +68,7 @@ pub fn request(message: &str, generation: u32) -> Option<String> {
 }
 
 /// `text` with the part that is `part`, not only equal to it, replaced.
-fn replace(text: &str, part: &str, by: &str) -> Option<String> {
+pub(super) fn replace(text: &str, part: &str, by: &str) -> Option<String> {
     let at = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     let before = text.get(..at)?;
     let after = text.get(at.checked_add(part.len())?..)?;

@@ -51,6 +51,8 @@ pub(super) enum Purpose {
     Session,
     /// The message address of a legacy event stream.
     Stream,
+    /// The peer that a cursor or a state came from.
+    Tie,
 }
 
 /// Whom a sealed text is for.
@@ -179,6 +181,7 @@ fn context(purpose: Purpose, tag: &str, group: &str, principal: Option<&Principa
     out.push(match purpose {
         Purpose::Session => 1,
         Purpose::Stream => 2,
+        Purpose::Tie => 3,
     });
     super::wire::put(&mut out, tag.as_bytes());
     super::wire::put(&mut out, group.as_bytes());
@@ -246,7 +249,7 @@ impl fmt::Display for SealError {
 impl std::error::Error for SealError {}
 
 /// The format, with its version.
-const FORMAT: &str = "bs1.";
+pub(super) const FORMAT: &str = "bs1.";
 
 /// The longest text that is tried: as long as a header section usually may be.
 const MAX_TEXT: usize = 16 * 1024;

@@ -7,6 +7,7 @@
 //! - who it is from: [`Principal`], [`Context`]; where its MCP session lives: [`sealed`], [`token`]
 //! - what an MCP session is made of: [`initialize`]; how it is made anew: [`replay`], [`standing`];
 //!   what is told apart then: [`generation`], [`rewriter`]
+//! - what ties a modern request to a peer: [`tied`]; what a listener was promised: [`listening`]
 //! - what a server says of itself: [`discovery`], [`listing`]; the answer in a body: [`answer`]
 //! - what we answer in place of a peer: [`fault`]
 //! - what went by on an event stream: [`sse`], [`events`], [`endpoint`]
@@ -37,6 +38,7 @@ pub mod fault;
 pub mod generation;
 pub mod header;
 pub mod initialize;
+pub mod listening;
 pub mod listing;
 pub mod oauth;
 pub mod replay;
@@ -44,6 +46,7 @@ pub mod rewriter;
 pub mod sealed;
 pub mod sse;
 pub mod standing;
+pub mod tied;
 pub mod token;
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub struct GroupSettings {
     pub retry_tools: ToolRetry,
     /// What becomes of an MCP session whose peer is lost.
     pub on_peer_loss: PeerLoss,
+    /// Its peers understand each other's cursors, states and tasks: modern requests that go on with
+    /// any of these may go anywhere.
+    pub shared_state: bool,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// A comment is sent on an event stream that was quiet this long; none: never. Some clients
@@ -70,6 +73,7 @@ impl GroupSettings {
             health_check: HealthCheck::default(),
             retry_tools: ToolRetry::default(),
             on_peer_loss: PeerLoss::default(),
+            shared_state: false,
             timeouts: Timeouts::default(),
             sse_keepalive: Some(Duration::from_secs(25)),
             tls: None,

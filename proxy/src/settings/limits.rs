@@ -51,6 +51,8 @@ pub struct Limits {
     pub mcp_sessions: usize,
     /// What is kept of each legacy event stream (HTTP+SSE).
     pub legacy_stream: LegacyStreamLimits,
+    /// Tasks of the modern era per group of which it is known which peer has them.
+    pub mcp_tasks: usize,
     /// How long requests may run on after a shutdown began.
     pub drain_requests: Duration,
     /// How long streams may run on after a shutdown began.
@@ -82,6 +84,7 @@ impl Default for Limits {
             http2: Http2Limits::default(),
             mcp_sessions: 100_000,
             legacy_stream: LegacyStreamLimits::default(),
+            mcp_tasks: 16_384,
             drain_requests: Duration::from_secs(30),
             drain_streams: Duration::from_secs(300),
         }

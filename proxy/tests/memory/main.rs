@@ -30,6 +30,8 @@ mod mcp_streams;
 #[cfg(test)]
 mod migration;
 #[cfg(test)]
+mod modern;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod network;

@@ -245,10 +245,34 @@ fn mcp(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Resul
             let limits = [
                 ("discover", &group.metrics.discover_dropped),
                 ("legacy_requests", &group.metrics.migrations.crowded),
+                ("tasks", &group.metrics.tasks_forgotten),
+                ("ties", &group.metrics.ties_unread),
                 ("tools", &group.metrics.tools_dropped),
             ];
             limits.map(|(what, count)| (labels(group, "what", what), count.get()))
         }),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_mcp_listen_streams",
+            "Streams of subscriptions/listen that lost their peer, by what became of them",
+        ),
+        groups.iter().flat_map(|group| {
+            let counts = &group.metrics.listens;
+            let outcomes = [("closed", &counts.closed), ("moved", &counts.moved)];
+            outcomes.map(|(outcome, count)| (labels(group, "outcome", outcome), count.get()))
+        }),
+    )?;
+    gauges(
+        encoder,
+        (
+            "backstay_mcp_tasks",
+            "Tasks of which it is known which peer has them",
+        ),
+        groups
+            .iter()
+            .map(|group| (label(group), number(group.tasks_known() as u64))),
     )?;
     gauges(
         encoder,

@@ -1,5 +1,6 @@
 //! Event streams that go on where another peer's stopped.
 
+use crate::gateway::affinity::Marking;
 use crate::hooks::{Prefix, Reply, ResponseAction, Stop, Transform};
 use crate::mcp::fault::{Cause, Delivery, Fault, Position};
 use crate::mcp::rewriter::Rewriter;
@@ -28,7 +29,7 @@ impl Track {
 
     /// What neutralises the event that the last peer was in the middle of: an event of a type that
     /// clients pass over (WHATWG HTML §9.2.6).
-    fn seam(&self) -> &'static [u8] {
+    pub(in crate::gateway) fn seam(&self) -> &'static [u8] {
         match self.0.borrow().position {
             None | Some(Position::Boundary) => b"",
             Some(Position::InEvent) => b"event: incomplete\n\n",
@@ -36,7 +37,8 @@ impl Track {
         }
     }
 
-    fn note(&self, scanner: &Scanner) {
+    /// Notes how far it has come.
+    pub(in crate::gateway) fn note(&self, scanner: &Scanner) {
         let mut mark = self.0.borrow_mut();
         mark.begun = true;
         mark.position = Some(scanner.position());
@@ -91,6 +93,7 @@ pub(in crate::gateway) struct Answering {
     /// Goes on with another peer's answer: the request may run twice.
     safe: bool,
     before: Bytes,
+    marking: Option<Marking>,
     rewriter: Option<Rewriter>,
 }
 
@@ -110,8 +113,14 @@ impl Answering {
             track,
             safe,
             before,
+            marking: None,
             rewriter,
         }
+    }
+
+    /// The same, with the mark of its peer where one belongs.
+    pub(in crate::gateway) fn marking(self, marking: Option<Marking>) -> Self {
+        Self { marking, ..self }
     }
 
     fn last_words(&mut self, end: End) -> Option<Bytes> {
@@ -120,11 +129,12 @@ impl Answering {
             delivery: Delivery::Unknown,
             retry_after: None,
         };
+        let unmarked = self.marking.as_mut().map(Marking::finish);
         let held = self.rewriter.as_mut().map(Rewriter::finish);
-        let held = held.unwrap_or_default();
+        let held = [held.unwrap_or_default(), unmarked.unwrap_or_default()].concat();
         self.scanner.scan(&held);
         let last = self.scanner.last_words(self.era, end, &fault);
-        let all = [held, last.unwrap_or_default()].concat();
+        let all = [&held[..], &last.unwrap_or_default()].concat();
         (!all.is_empty()).then(|| all.into())
     }
 }
@@ -140,6 +150,10 @@ fn resumed(track: &Track, generation: u32) -> (Bytes, Option<Rewriter>) {
 
 impl Transform for Answering {
     fn data(&mut self, piece: Bytes) -> Bytes {
+        let piece = match &mut self.marking {
+            Some(marking) => marking.push(&piece),
+            None => piece,
+        };
         let piece = rewritten(&mut self.before, self.rewriter.as_mut(), piece);
         self.scanner.scan(&piece);
         if self.safe {

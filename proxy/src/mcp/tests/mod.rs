@@ -7,5 +7,6 @@ mod message;
 mod principal;
 mod sealed;
 mod sse;
+mod tied;
 mod token;
 mod wire;
