@@ -19,6 +19,8 @@ class Server:
     has: frozenset = field(default=frozenset({"changes", "questions"}))
     echo: tuple = ("echo", "text")
     noise: str | None = None
+    # More of its command line.
+    options: tuple = ()
     # Its event store names the wrong stream, so what comes after the resumption is never sent; what is stored is.
     resumes_only_what_is_stored: bool = False
     # Express has no HTTP/2, and server-everything no TLS.
@@ -53,6 +55,7 @@ class Server:
         argv = [*program, "--port", port, "--transport", self.transport, "--ledger", ledger or "/dev/null"]
         if holds:
             argv += ["--holds", holds.folder]
+        argv += self.options
         if certificate:
             argv += ["--cert", certificate.cert, "--key", certificate.key]
         if http2 and self.program != "rmcp":

@@ -105,6 +105,16 @@ class Proxy:
         self.process.port = int(self.address.rsplit(":", 1)[1])
         self.process.ready()
 
+    def whole_by_probes(self, peers, seconds=20):
+        """Wait until so many peers take requests, as their probes say; a breaker may still be half-open."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            samples = self.metrics().items()
+            if sum(value for name, value in samples if name.startswith("backstay_peer_usable{")) == peers:
+                return
+            time.sleep(0.05)
+        raise Failure(f"not all of {peers} peers are usable after {seconds} s: {self.get('/api/v1/groups')}")
+
     def stop(self):
         """Terminate it; it has to leave with 0, and by itself."""
         code = self.process.stop(seconds=10)

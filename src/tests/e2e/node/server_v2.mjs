@@ -1,5 +1,6 @@
 // An MCP server on the TypeScript SDK 2.x: the modern era, and the legacy era without sessions, on one URL.
 
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createSecureServer, createServer as createHttp2Server } from 'node:http2';
@@ -7,6 +8,8 @@ import { parseArgs } from 'node:util';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import {
   McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
   ResourceTemplate,
   acceptedContent,
   completable,
@@ -25,6 +28,7 @@ const { values: options } = parseArgs({
     key: { type: 'string' },
     http2: { type: 'boolean', default: false },
     holds: { type: 'string' },
+    pages: { type: 'boolean', default: false },
   },
 });
 const holds = new Holds(options);
@@ -97,6 +101,18 @@ function registerTools(server) {
   });
 }
 
+const inPages = options.pages;
+const ours = randomUUID();
+
+/** Five resources in pages of two; a cursor means nothing to another process. */
+function page(request) {
+  const [mine, at] = (request.params?.cursor ?? `${ours}:0`).split(':');
+  if (mine !== ours) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'not a cursor of mine');
+  const numbers = [0, 1, 2, 3, 4].slice(Number(at), Number(at) + 2);
+  const resources = numbers.map((number) => ({ uri: `memo://${number}`, name: `${number}` }));
+  return Number(at) + 2 < 5 ? { resources, nextCursor: `${ours}:${Number(at) + 2}` } : { resources };
+}
+
 function buildServer() {
   const listChanged = true;
   const capabilities = { logging: {}, resources: { subscribe: true, listChanged }, tools: { listChanged } };
@@ -112,6 +128,7 @@ function buildServer() {
   server.registerPrompt('greet', greet, ({ name }) => ({
     messages: [{ role: 'user', content: { type: 'text', text: `Say hello to ${name}.` } }],
   }));
+  if (inPages) server.server.setRequestHandler('resources/list', page);
   return server;
 }
 

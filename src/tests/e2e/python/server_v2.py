@@ -7,9 +7,11 @@ import warnings
 
 from event_log import EventLog, per_session
 from holds import Holds
+from mcp import MCPError
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts.base import UserMessage
 from mcp_types import (
+    INVALID_PARAMS,
     Completion,
     CreateMessageRequest,
     CreateMessageRequestParams,
@@ -17,7 +19,10 @@ from mcp_types import (
     ElicitRequestFormParams,
     EmptyResult,
     InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
     PromptReference,
+    Resource,
     SamplingMessage,
     SetLevelRequestParams,
     SubscribeRequestParams,
@@ -35,6 +40,7 @@ add_options(arguments)
 arguments.add_argument("--transport", choices=["sse-answers", "json-answers"], required=True)
 arguments.add_argument("--ledger", default=os.devnull)
 arguments.add_argument("--holds")
+arguments.add_argument("--pages", action="store_true")
 options = arguments.parse_args()
 holds = Holds(options.holds, options.port, options.ledger)
 
@@ -186,6 +192,22 @@ async def sessions(request) -> PlainTextResponse:
     """How many MCP sessions there are."""
     return PlainTextResponse(str(len(server.session_manager._server_instances)))
 
+
+OURS = os.urandom(8).hex()
+
+
+async def pages(ctx, params):
+    """Five resources in pages of two; a cursor means nothing to another process."""
+    mine, _, at = (params.cursor or f"{OURS}:0").partition(":")
+    if mine != OURS:
+        raise MCPError(INVALID_PARAMS, "not a cursor of mine")
+    at = int(at)
+    resources = [Resource(uri=f"memo://{number}", name=f"{number}") for number in range(5)[at : at + 2]]
+    return ListResourcesResult(resources=resources, next_cursor=f"{OURS}:{at + 2}" if at + 2 < 5 else None)
+
+
+if options.pages:
+    server._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, pages)
 
 app = server.streamable_http_app(
     json_response=options.transport == "json-answers",
