@@ -1,7 +1,7 @@
 //! What the gateway keeps per request.
 
 use super::Snapshot;
-use super::continuity::{Key, Place, Track};
+use super::continuity::{Again, Key, Place, Track};
 use super::legacy_sse::Legacy;
 use super::listen::Listen;
 use crate::group::Group;
@@ -60,6 +60,8 @@ pub(super) struct Mcp {
     pub(super) target: Option<Target>,
     /// How far its event stream has come.
     pub(super) track: Track,
+    /// How often that stream went on elsewhere.
+    pub(super) again: Again,
     /// What is kept of it over the loss of its peer, if it is a `subscriptions/listen` whose head
     /// has gone downstream.
     pub(super) listen: Option<Listen>,
@@ -130,6 +132,7 @@ impl Mcp {
             place: None,
             target: None,
             track: Track::default(),
+            again: Again::default(),
             listen: None,
             denied: None,
             unknown: false,

@@ -1,10 +1,12 @@
 //! MCP sessions outlive their peers.
 
+mod again;
 mod asking;
 mod bindings;
 mod migrate;
 mod streams;
 
+pub(super) use again::Again;
 pub(super) use asking::{PATIENCE, choose, credentials, path, request, turn};
 pub(super) use bindings::{Bindings, Key, Place};
 pub(super) use streams::{Answering, Standing, Track, as_events};
@@ -16,9 +18,9 @@ use crate::hooks::{Lost, Target};
 use crate::mcp::{Asked, Kind};
 use crate::session::Session;
 use crate::settings::PeerLoss;
+use again::{FIRST_PAUSE, LONGEST_PAUSE, Purpose};
 use migrate::{Move, Stays};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Where a request goes that its peer cannot serve.
 pub(super) async fn relocate(
@@ -31,6 +33,13 @@ pub(super) async fn relocate(
     let headers = credentials(session, ctx);
     let mcp = ctx.mcp.as_mut()?;
     let base = mcp.target.clone()?;
+    if matches!(lost, Lost::Cut) || mcp.again.has_begun() {
+        let attempts = base.retry_policy().attempts;
+        let now = session.clock().now();
+        let purpose = Purpose::of(mcp.facts.kind);
+        let pause = mcp.again.after(purpose, attempts, now)?;
+        tokio::time::sleep(pause).await;
+    }
     if mcp.session.is_none() {
         // Nothing ties it to a peer: a stream that was cut goes on with any.
         return matches!(lost, Lost::Cut).then_some(base);
@@ -118,7 +127,3 @@ pub(super) async fn relocate(
         }
     }
 }
-
-/// Between two tries to move an MCP session for the sake of its stream.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! Rule by rule.
 
 use super::{World, host};
-use crate::support::run;
+use crate::support::{McpServer, run};
 use proxy::settings::PeerLoss;
 use std::time::Duration;
 
@@ -204,6 +204,46 @@ fn rule_13_an_answer_that_was_streaming_goes_on_with_another_peer_s_if_it_may_ru
             assert!(events.contains(text), "{method}: {events}");
             assert_eq!(host(&client.call("tools/list").await), "3");
         }
+    });
+}
+
+#[test]
+fn rule_13_an_answer_that_never_comes_is_waited_for_no_longer_than_its_request_may_be_tried() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        client.initialize().await;
+        world.servers.iter().for_each(McpServer::falter);
+        let events = client.call("tools/list").await.text();
+        assert_eq!(
+            events.matches("\"delivery\":\"unknown\"").count(),
+            1,
+            "{events}"
+        );
+        assert_eq!(events.matches("\"id\":7").count(), 1, "{events}");
+        let asked = world
+            .servers
+            .iter()
+            .map(|server| server.count("tools/list"));
+        assert_eq!(asked.sum::<usize>(), 3);
+    });
+}
+
+#[test]
+fn rule_14_a_stream_that_is_cut_again_and_again_is_reopened_without_haste() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        client.initialize().await;
+        world.servers.iter().for_each(McpServer::falter);
+        let open = client.head("GET");
+        client.client.send(&open.bytes()).await;
+        let reply = client.client.wire.reply_head("GET").await.unwrap();
+        assert_eq!(reply.status, 200);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let seen = world.servers.iter().flat_map(McpServer::seen);
+        let opened = seen.filter(|seen| seen.http == "GET").count();
+        assert!((4..12).contains(&opened), "{opened}");
     });
 }
 

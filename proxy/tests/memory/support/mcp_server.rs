@@ -29,6 +29,8 @@ struct State {
     dies: bool,
     /// Dies in the middle of its next answer.
     cuts: bool,
+    /// Begins streams, and breaks them off before what they are for.
+    falters: bool,
 }
 
 /// One message as the server saw it.
@@ -117,6 +119,11 @@ impl McpServer {
         self.state.borrow_mut().cuts = true;
     }
 
+    /// It answers with events, and breaks off before the response; its other streams break off, too.
+    pub(crate) fn falter(&self) {
+        self.state.borrow_mut().falters = true;
+    }
+
     async fn serve(&self, wire: &mut Wire) -> Result<(), Broken> {
         loop {
             let head = wire.head().await?;
@@ -188,7 +195,15 @@ impl McpServer {
                 put(wire, EVENTS).await?;
                 let hello = format!("data: {{\"hello\":{}}}\n\n", self.host);
                 put(wire, chunk(&hello).as_bytes()).await?;
+                if self.state.borrow().falters {
+                    return Err(Broken::Reset);
+                }
                 std::future::pending().await
+            }
+            _ if seen.body.contains("\"tools/") && self.state.borrow().falters => {
+                put(wire, EVENTS).await?;
+                put(wire, chunk("data: {}\n\n").as_bytes()).await?;
+                put(wire, b"0\r\n\r\n").await
             }
             _ if seen.body.contains("\"id\"") && seen.body.contains("\"method\"") => {
                 let events = self.state.borrow_mut().events.take();
