@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// One page of an answer to `tools/list`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Tool<'a> {
     /// same arguments changes nothing more (MCP 2025-03-26 "Tool Annotations"; without a word both
     /// are false).
     pub repeatable: bool,
-    /// A hash of all it says of itself, to tell a change by.
+    /// A hash of all it says of itself, in whatever order, to tell a change by.
     pub hash: u64,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Listing<'a> {
             Some(Tool {
                 name: said.name.0,
                 repeatable: is_true(hints.read_only) || is_true(hints.idempotent),
-                hash: lb::hash64(raw.get().as_bytes()),
+                hash: hash(raw),
             })
         });
         Some(Self {
@@ -46,6 +46,13 @@ impl<'a> Listing<'a> {
             next: response.result.next_cursor.map(|Text(next)| next),
         })
     }
+}
+
+/// Servers put the members of an object in an order that depends on the era they are asked in, so
+/// these are sorted, as `Value` does by itself. What is nested too deep for that is taken as it is.
+fn hash(tool: &RawValue) -> u64 {
+    let sorted = serde_json::from_str(tool.get()).map(|tool: Value| tool.to_string());
+    lb::hash64(sorted.as_deref().unwrap_or_else(|_| tool.get()).as_bytes())
 }
 
 #[derive(Deserialize)]
@@ -114,6 +121,23 @@ mod tests {
             assert_eq!(listing.tools[0].repeatable, repeatable, "{annotations}");
             assert_eq!(listing.next, None);
         }
+    }
+
+    #[test]
+    fn the_order_of_members_is_no_difference() {
+        let hash = |tool: &str| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tool}]}}}}"#);
+            Listing::peek(text.as_bytes()).unwrap().tools[0].hash
+        };
+        let one = r#"{"name":"a","inputSchema":{"type":"object","properties":{}}}"#;
+        let other = r#"{"inputSchema": {"properties": {}, "type": "object"}, "name": "a"}"#;
+        assert_eq!(hash(one), hash(other));
+        assert_ne!(
+            hash(one),
+            hash(r#"{"name":"a","inputSchema":{"type":"object"}}"#)
+        );
+        let deep = format!(r#"{{"name":"a","x":{}{}}}"#, "[".repeat(99), "]".repeat(99));
+        assert_ne!(hash(one), hash(&deep));
     }
 
     #[test]
