@@ -19,6 +19,7 @@ from harness.suite import Suite  # noqa: E402
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
 SUITES += ["wires", "http2", "resets", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
 SUITES += ["matrix", "modern"]
+SUITES += ["adversary"]
 
 
 def run(name, installed, options):

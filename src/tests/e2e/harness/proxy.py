@@ -1,10 +1,12 @@
 """The proxy under test: writes a configuration, starts the binary, and reads its admin listener."""
 
 import json
+import os
 import re
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from harness.process import Failure, Process, free_port
 
@@ -114,6 +116,15 @@ class Proxy:
                 return
             time.sleep(0.05)
         raise Failure(f"not all of {peers} peers are usable after {seconds} s: {self.get('/api/v1/groups')}")
+
+    def descriptors(self):
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.process.child.pid}/fd"))
+
+    def resident(self):
+        """How much memory it has, in KiB."""
+        status = Path(f"/proc/{self.process.child.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
     def stop(self):
         """Terminate it; it has to leave with 0, and by itself."""
