@@ -47,9 +47,9 @@ pub(crate) struct Run {
     /// The file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// Serve here instead of where the file says
+    /// Serve here instead of where the file says; or at `unix:/PATH`
     #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<proxy::network::Address>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -60,9 +60,9 @@ pub(crate) struct Proxy {
     /// The servers, as in `http://127.0.0.1:9001/mcp`
     #[arg(required = true, value_name = "URL")]
     pub(crate) urls: Vec<String>,
-    /// Where clients connect
+    /// Where clients connect; or `unix:/PATH`
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: proxy::network::Address,
     /// Where `/livez`, `/readyz`, `/metrics` and the admin API are; a loopback address
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<SocketAddr>,

@@ -47,7 +47,8 @@ pub(crate) fn run(args: &Run) -> Result<Exit, Error> {
 /// # Errors
 /// What is wrong with the URLs, or what they ask for cannot be had.
 pub(crate) fn proxy(args: &Proxy) -> Result<Exit, Error> {
-    let mut settings = config::from_urls(&args.urls, args.listen).map_err(Error::Problems)?;
+    let mut settings =
+        config::from_urls(&args.urls, args.listen.clone()).map_err(Error::Problems)?;
     logs::start(LogSettings::new(&args.common, config::Log::default()));
     threads(&mut settings, &args.common);
     let directory = session_key::state_directory(|name| std::env::var(name).ok());
@@ -78,7 +79,7 @@ pub(crate) fn prepare(
         tracing::warn!(%path, line, problem = %warning.message, "config_warning");
     }
     if !args.listen.is_empty() {
-        let listeners = args.listen.iter().copied();
+        let listeners = args.listen.iter().cloned();
         settings.listeners = listeners.map(ListenerSettings::new).collect();
     }
     if settings.listeners.is_empty() {

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+
 use std::sync::Arc;
 
 use config::{AccessLog, Admin};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::group::Group;
-use proxy::network::SystemNetwork;
+use proxy::network::{Address, SystemNetwork};
 use proxy::server::{Control, Running, Server};
 use proxy::settings::{Probe, Settings};
 
@@ -33,7 +34,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Serving {
     /// Where clients connect.
-    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<Address>,
     /// What it serves by.
     pub(crate) gateway: Arc<Gateway>,
     /// The clock of its groups.

@@ -1,7 +1,8 @@
 //! The URL of a peer, and settings made of nothing but URLs.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 
+use proxy::network::Address;
 use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, PeerUrl, Scheme, Settings};
 
 use crate::finding::{Finding, Findings};
@@ -15,7 +16,7 @@ use crate::source::Source;
 /// # Errors
 ///
 /// Every URL that cannot be a peer, URLs given twice, and URLs whose paths differ.
-pub fn from_urls(urls: &[String], listen: SocketAddr) -> Result<Settings, Problems> {
+pub fn from_urls(urls: &[String], listen: Address) -> Result<Settings, Problems> {
     let mut found = Findings::default();
     let mut peers: Vec<PeerSettings> = Vec::new();
     for (i, text) in urls.iter().enumerate() {
@@ -383,8 +384,8 @@ mod tests {
     #[test]
     fn urls_alone_make_one_group() {
         let urls = ["http://a:1/mcp", "http://b/mcp"].map(str::to_owned);
-        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let settings = from_urls(&urls, listen).unwrap();
+        let listen = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let settings = from_urls(&urls, listen.clone()).unwrap();
         assert_eq!(settings.listeners[0].listen, listen);
         assert_eq!(settings.groups[0].name, "default");
         assert_eq!(settings.groups[0].policy, lb::GroupPolicy::default());
@@ -396,8 +397,8 @@ mod tests {
     #[test]
     fn urls_that_do_not_go_together_are_refused_at_once() {
         let urls = ["http://a/x", "http://a/x", "http://b/y", "ftp://c"].map(str::to_owned);
-        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let problems = from_urls(&urls, listen).unwrap_err();
+        let listen = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let problems = from_urls(&urls, listen.clone()).unwrap_err();
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
         let expected = [Code::DuplicateName, Code::Contradiction, Code::BadValue];
         assert_eq!(codes, expected);

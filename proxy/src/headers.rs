@@ -8,6 +8,7 @@ use bytes::{BufMut as _, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{StatusCode, Version, response};
+use std::net::IpAddr;
 
 /// What this instance puts into the heads it forwards.
 #[derive(Debug)]
@@ -82,12 +83,17 @@ pub(crate) fn forward_request(
         }
     }
     if keep {
-        add(headers, X_FORWARDED_FOR, &connection.forwarded_for);
+        if let Some(client) = &connection.forwarded_for {
+            add(headers, X_FORWARDED_FOR, client);
+        }
         if headers.contains_key(&FORWARDED) {
             add(headers, FORWARDED, &forwarded(connection));
         }
+    } else if let Some(client) = &connection.forwarded_for {
+        headers.insert(X_FORWARDED_FOR, client.clone());
     } else {
-        headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
+        // Nothing stands for a client without an address in this field, which is no standard.
+        headers.remove(X_FORWARDED_FOR);
     }
     if !(keep && headers.contains_key(&X_FORWARDED_PROTO)) {
         headers.insert(
@@ -121,12 +127,15 @@ pub(crate) fn forward_request(
     }
 }
 
-/// `Forwarded`'s element for a client (RFC 7239 §6: an IPv6 address is bracketed and quoted).
+/// `Forwarded`'s element for a client (RFC 7239 §6: an IPv6 address is bracketed and quoted, and a
+/// client without an address is `unknown`).
 fn forwarded(connection: &ConnectionInfo) -> HeaderValue {
     let proto = connection.scheme();
-    let text = match connection.client.ip().to_canonical() {
-        std::net::IpAddr::V4(ip) => format!("for={ip};proto={proto}"),
-        std::net::IpAddr::V6(ip) => format!("for=\"[{ip}]\";proto={proto}"),
+    let client = connection.client.map(|client| client.ip().to_canonical());
+    let text = match client {
+        Some(IpAddr::V4(ip)) => format!("for={ip};proto={proto}"),
+        Some(IpAddr::V6(ip)) => format!("for=\"[{ip}]\";proto={proto}"),
+        None => format!("for=unknown;proto={proto}"),
     };
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("for=unknown"))
 }

@@ -1,8 +1,8 @@
 //! What is counted, as plain atomics; the admin listener renders them.
 
 use crate::grpc;
+use crate::network::Address;
 use crate::tls::{Certificate, Terminator};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -119,29 +119,29 @@ pub struct TlsMetrics {
     pub resumed: Counter,
     /// Handshakes that failed, or were not ended in time.
     pub failed: Counter,
-    terminators: Mutex<Vec<(SocketAddr, Weak<Terminator>)>>,
+    terminators: Mutex<Vec<(Address, Weak<Terminator>)>>,
 }
 
 impl TlsMetrics {
     /// Shows the certificates of a listener for as long as it is there.
-    pub(crate) fn watch(&self, listener: SocketAddr, terminator: &Arc<Terminator>) {
+    pub(crate) fn watch(&self, listener: &Address, terminator: &Arc<Terminator>) {
         let watched = &mut *self
             .terminators
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         watched.retain(|(_, terminator)| terminator.strong_count() > 0);
-        watched.push((listener, Arc::downgrade(terminator)));
+        watched.push((listener.clone(), Arc::downgrade(terminator)));
     }
 
     /// The certificates that are served, each with its listener.
-    pub fn certificates(&self) -> Vec<(SocketAddr, Certificate)> {
+    pub fn certificates(&self) -> Vec<(Address, Certificate)> {
         let watched = self
             .terminators
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let present = watched.iter().filter_map(|(listener, terminator)| {
             let certificates = terminator.upgrade()?.certificates();
-            Some(certificates.into_iter().map(|one| (*listener, one)))
+            Some(certificates.into_iter().map(|one| (listener.clone(), one)))
         });
         present.flatten().collect()
     }

@@ -6,6 +6,7 @@ use crate::exchange::Exchange;
 pub use crate::exchange::{AnswerError, Exchanged};
 use crate::group::Group;
 use crate::grpc;
+use crate::network::Address;
 use crate::settings::Limits;
 use crate::tls::ClientTls;
 pub use crate::upload::ReadError;
@@ -23,27 +24,26 @@ use std::time::Duration;
 /// What is known of a client connection; one per connection, shared by its requests.
 #[derive(Debug)]
 pub struct ConnectionInfo {
-    /// The client's address.
-    pub client: SocketAddr,
+    /// The client's address; none: it came over a socket in the file system.
+    pub client: Option<SocketAddr>,
     /// The address the client connected to.
-    pub local: SocketAddr,
+    pub local: Address,
     /// The client is a proxy of ours: what it says of who forwarded what is kept.
     pub trusted: bool,
     /// What its handshake came to; none if it speaks cleartext.
     pub tls: Option<ClientTls>,
     /// `Client-Cert`, where peers are told.
     pub(crate) client_cert: Option<HeaderValue>,
-    /// The client's address as `X-Forwarded-For` has it.
-    pub(crate) forwarded_for: HeaderValue,
+    /// The client's address as `X-Forwarded-For` has it, if it has one.
+    pub(crate) forwarded_for: Option<HeaderValue>,
 }
 
 impl ConnectionInfo {
     /// The facts of a connection without TLS.
-    pub fn new(client: SocketAddr, local: SocketAddr, trusted: bool) -> Self {
+    pub fn new(client: Option<SocketAddr>, local: Address, trusted: bool) -> Self {
         // An IP address is always a valid field value.
-        let text = client.ip().to_canonical().to_string();
-        let forwarded_for =
-            HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        let forwarded_for = client
+            .and_then(|client| HeaderValue::from_str(&client.ip().to_canonical().to_string()).ok());
         Self {
             client,
             local,

@@ -6,14 +6,14 @@ use crate::drain::Drain;
 use crate::headers::Identity;
 use crate::hooks::Hooks;
 use crate::metrics::ProxyMetrics;
-use crate::network::Network;
-use crate::settings::{Cidr, Limits};
+use crate::network::{Address, Network};
+use crate::settings::{Limits, TrustedProxy};
 use crate::ticker::Ticker;
 use crate::upload::ReplayTotal;
 use crate::upstream::{Bounds, HeadLimits, Pools};
 use arc_swap::ArcSwap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,21 +31,21 @@ pub(crate) struct Shared {
 pub(crate) struct Rules {
     pub(crate) limits: Arc<Limits>,
     /// Clients whose forwarding fields are believed.
-    pub(crate) trusted: Vec<Cidr>,
+    pub(crate) trusted: Vec<TrustedProxy>,
     /// Addresses that are listened on.
-    pub(crate) open: Vec<SocketAddr>,
+    pub(crate) open: Vec<Address>,
     /// Numbers of the peers that are being drained: connections to them are not kept.
     pub(crate) leaving: Vec<usize>,
 }
 
 impl Rules {
-    pub(crate) fn trusts(&self, client: IpAddr) -> bool {
-        self.trusted.iter().any(|block| block.contains(client))
+    pub(crate) fn trusts(&self, client: Option<IpAddr>) -> bool {
+        self.trusted.iter().any(|trusted| trusted.covers(client))
     }
 
     /// Whether a connection may go on as it began: its listener is still there, and its client is
     /// believed as much as it was.
-    pub(crate) fn allows(&self, origin: Origin) -> bool {
+    pub(crate) fn allows(&self, origin: &Origin) -> bool {
         self.open.contains(&origin.local) && self.trusts(origin.client) == origin.trusted
     }
 }

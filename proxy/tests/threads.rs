@@ -24,7 +24,8 @@ impl Hooks for Notes {
 
     async fn request_filter(&self, session: &mut Session, (): &mut ()) -> Flow {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.insert(session.connection.client, std::thread::current().id());
+        let thread = std::thread::current().id();
+        notes.extend(session.connection.client.map(|client| (client, thread)));
         Flow::Respond(Reply::new(Bytes::from_static(b"here")))
     }
 
@@ -63,7 +64,7 @@ fn connections_that_stay_are_spread_though_others_come_and_go() {
     let network = SystemNetwork::default();
     let clock = ClockSource::system();
     let server = Server::bind(network, Arc::clone(&notes), clock, &settings).unwrap();
-    let address = server.addresses()[0];
+    let address = server.addresses()[0].tcp().unwrap();
     let control = server.control();
     let running = server.start().unwrap();
     let mut staying = Vec::new();

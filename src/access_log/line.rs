@@ -40,7 +40,7 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
         (
             "client.ip",
             "client",
-            Some(record.client.to_string().into()),
+            record.client.map(|client| client.to_string().into()),
         ),
         (
             "http.request.method",

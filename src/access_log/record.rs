@@ -12,7 +12,8 @@ use proxy::session::End;
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) at: SystemTime,
-    pub(super) client: IpAddr,
+    /// None: it came over a socket in the file system.
+    pub(super) client: Option<IpAddr>,
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) version: Version,
@@ -50,7 +51,10 @@ impl Record {
         let peer = entry.group.zip(last);
         Self {
             at: SystemTime::now(),
-            client: session.connection.client.ip().to_canonical(),
+            client: session
+                .connection
+                .client
+                .map(|client| client.ip().to_canonical()),
             method: session.request.method.clone(),
             uri: session.request.uri.clone(),
             version: session.request.version,
@@ -86,7 +90,7 @@ impl Mcp {
 pub(super) fn sample() -> Record {
     Record {
         at: SystemTime::UNIX_EPOCH,
-        client: [192, 0, 2, 1].into(),
+        client: Some([192, 0, 2, 1].into()),
         method: Method::POST,
         uri: "/mcp?token=secret".parse().unwrap(),
         version: Version::HTTP_11,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::{Admin, ProcessEnvironment};
+use proxy::network::Address;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 
@@ -92,7 +93,8 @@ impl Stage {
         mut show: impl Show,
     ) -> Result<Tally, Error> {
         let mut signals = Signals::new().map_err(Error::System)?;
-        let Some(&proxy) = self.serving.addresses.first() else {
+        let first = self.serving.addresses.first();
+        let Some(proxy) = first.and_then(Address::tcp) else {
             return Err(Error::Missing("the proxy has no address"));
         };
         self.serving.announce();

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use proxy::settings::{Cidr, ListenerSettings};
+use proxy::network::Address;
+use proxy::settings::{Cidr, ListenerSettings, TrustedProxy};
 
 use super::tls;
 use crate::file;
@@ -28,14 +29,11 @@ pub(super) fn listeners(
     }
     for (i, listener) in listeners.into_iter().flatten().enumerate() {
         let path = format!("listeners[{i}].listen");
-        let Some(listen) = listener
-            .listen
-            .and_then(|text| address(&text, &path, found))
-        else {
+        let Some(listen) = listener.listen.and_then(|text| place(&text, &path, found)) else {
             continue;
         };
         let taken = settings.iter().any(|other| other.listen == listen);
-        if taken && listen.port() != 0 {
+        if taken && !listen.is_any_port() {
             let finding = Finding::new(
                 Code::DuplicateName,
                 &path,
@@ -43,13 +41,22 @@ pub(super) fn listeners(
             );
             found.add(finding.label("the address is taken"));
         }
+        let defaults = ListenerSettings::new(listen);
+        let path = format!("listeners[{i}].mode");
+        let mode = listener.mode.and_then(|text| mode(&text, &path, found));
+        if mode.is_some() && defaults.listen.tcp().is_some() {
+            let message = "`mode` is for sockets in the file system";
+            let finding = Finding::new(Code::Contradiction, &path, message).on_key();
+            found.add(finding.help("delete it, or listen on `unix:/PATH`"));
+        }
         settings.push(ListenerSettings {
+            mode: mode.unwrap_or(defaults.mode),
             hosts: hosts(listener.hosts, i, found),
             half_close: listener.half_close.unwrap_or_default(),
             tls: listener
                 .tls
                 .and_then(|tls| tls::listener(tls, &format!("listeners[{i}]"), folder, found)),
-            ..ListenerSettings::new(listen)
+            ..defaults
         });
     }
     settings
@@ -78,15 +85,17 @@ pub(super) fn admin(admin: Option<file::Admin>, found: &mut Findings) -> Option<
     })
 }
 
-pub(super) fn trusted(blocks: Option<Vec<String>>, found: &mut Findings) -> Vec<Cidr> {
+pub(super) fn trusted(blocks: Option<Vec<String>>, found: &mut Findings) -> Vec<TrustedProxy> {
     let mut trusted = Vec::new();
     for (i, text) in blocks.into_iter().flatten().enumerate() {
-        if let Some(block) = block(&text) {
-            trusted.push(block);
+        if text == "unix:" {
+            trusted.push(TrustedProxy::Unix);
+        } else if let Some(block) = block(&text) {
+            trusted.push(TrustedProxy::Block(block));
         } else {
             let path = format!("trusted_proxies[{i}]");
             let finding = Finding::new(Code::BadValue, &path, "this is not a block of addresses");
-            found.add(finding.label("expected `10.0.0.0/8`, `fd00::/8` or a single address"));
+            found.add(finding.label("expected `10.0.0.0/8`, `fd00::/8`, a single address, or `unix:` for clients of sockets in the file system"));
         }
     }
     trusted
@@ -114,18 +123,46 @@ fn hosts(hosts: Option<Vec<String>>, listener: usize, found: &mut Findings) -> V
     names
 }
 
+/// The permissions of a socket's file, as chmod has them.
+fn mode(text: &str, path: &str, found: &mut Findings) -> Option<u32> {
+    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let mode = u32::from_str_radix(text, 8).ok();
+    let mode = mode.filter(|mode| octal && *mode <= 0o777);
+    if mode.is_none() {
+        let finding = Finding::new(Code::BadValue, path, "these are not permissions of a file");
+        let finding = finding.label("expected octal digits, quoted, as in `\"0660\"`");
+        found.add(finding.help("6 lets the owner, the group or the others connect, 0 does not"));
+    }
+    mode
+}
+
+/// Where a listener is.
+fn place(text: &str, path: &str, found: &mut Findings) -> Option<Address> {
+    if !text.starts_with("unix:") && !text.starts_with('/') {
+        return address(text, path, found).map(Address::Tcp);
+    }
+    match text.parse() {
+        Ok(place) => Some(place),
+        Err(message) => {
+            let message = if text.starts_with('/') {
+                "a path needs `unix:` before it"
+            } else {
+                message
+            };
+            let finding = Finding::new(Code::BadValue, path, message);
+            let finding = finding.label("cannot be listened on");
+            found.add(finding.help("write it as in `unix:/run/backstay/http.sock`"));
+            None
+        }
+    }
+}
+
 fn address(text: &str, path: &str, found: &mut Findings) -> Option<SocketAddr> {
     if text.starts_with("unix:") || text.starts_with('/') {
-        let finding = Finding::new(
-            Code::NotAvailable,
-            path,
-            "listening on a unix: socket is not available yet",
-        );
-        found.add(
-            finding
-                .label("not an address and port")
-                .help("listen on `127.0.0.1:8080`"),
-        );
+        let message = "the admin listeners cannot be sockets in the file system yet";
+        let finding = Finding::new(Code::NotAvailable, path, message);
+        let finding = finding.label("not an address and port");
+        found.add(finding.help("listen on `127.0.0.1:9900`"));
         return None;
     }
     if let Ok(address) = text.parse() {

@@ -10,10 +10,14 @@ use super::ListenerTls;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listener {
     /// Address and port, as in `127.0.0.1:8080`, `0.0.0.0:80` or `[::1]:8080`. Port 0 takes a free
-    /// one, and the log says which.
+    /// one, and the log says which. Or a socket in the file system, as in
+    /// `unix:/run/backstay/http.sock`; one that a dead process left there is replaced.
     #[schemars(required)]
     pub(crate) listen: Option<String>,
-    /// Names under which MCP clients may reach a loopback listener, besides the loopback names and
+    /// Who may connect to a socket in the file system: the permissions of its file as chmod has
+    /// them, quoted, as in `"0666"`. Default: "0660", its owner and its group.
+    pub(crate) mode: Option<String>,
+    /// Names under which MCP clients may reach a loopback listener, or one in the file system, besides the loopback names and
     /// the hosts of the routes (protection against DNS rebinding). Default: none.
     pub(crate) hosts: Option<Vec<String>>,
     /// Serve clients that close their sending half after the request; a client that left is then

@@ -59,8 +59,9 @@ pub(crate) struct File {
     /// Which request goes where: the longest path prefix wins, then the order of the
     /// file. Without routes the one group takes every path, unchanged.
     pub(crate) routes: Option<Vec<Route>>,
-    /// Clients that are proxies of ours, as addresses or blocks such as `10.0.0.0/8`: what they
-    /// say of who forwarded what is kept and added to; what others say is replaced. Default: none.
+    /// Clients that are proxies of ours, as addresses, blocks such as `10.0.0.0/8`, or `unix:` for
+    /// those that come over sockets in the file system: what they say of who forwarded what is kept
+    /// and added to; what others say is replaced. Default: none.
     pub(crate) trusted_proxies: Option<Vec<String>>,
     /// How names of peers are looked up.
     pub(crate) dns: Option<Dns>,

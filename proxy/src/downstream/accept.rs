@@ -5,13 +5,13 @@ use super::close::Closed;
 use super::connection::{Client, serve_connection};
 use super::registry::Registry;
 use crate::hooks::Hooks;
-use crate::network::Network;
+use crate::network::{Address, Network};
 use crate::settings::ListenerSettings;
 use crate::thread::Thread;
 use crate::tls::Terminator;
 use crate::upstream::is_exhaustion;
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,7 +49,7 @@ pub(crate) struct Worker<N: Network> {
 #[derive(Debug)]
 pub(crate) struct Listening<N: Network> {
     pub(crate) listener: N::Listener,
-    pub(crate) local: SocketAddr,
+    pub(crate) local: Address,
     /// A reload replaces them.
     pub(crate) terms: Rc<RefCell<Terms>>,
     pub(crate) closed: Closed,
@@ -127,17 +127,15 @@ pub(crate) async fn accept_loop<N: Network, H: Hooks>(
             }
         };
         let rules = thread.shared.rules.load();
-        let ip = address.ip();
-        let Some(admitted) = door
-            .admission
-            .admit(ip.to_canonical(), &rules.limits, metrics)
-        else {
+        let ip = address.map(|address| address.ip());
+        let canonical = ip.as_ref().map(IpAddr::to_canonical);
+        let Some(admitted) = door.admission.admit(canonical, &rules.limits, metrics) else {
             continue;
         };
         let terms = listening.terms.borrow().clone();
         let client = Client {
             address,
-            local: listening.local,
+            local: listening.local.clone(),
             trusted: rules.trusts(ip),
             half_close: terms.half_close,
             tls: terms.tls.clone(),

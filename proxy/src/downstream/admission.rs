@@ -23,10 +23,11 @@ pub(crate) struct Admitted {
 }
 
 impl Admission {
-    /// Lets a client in, or counts the limit that keeps it out.
+    /// Lets a client in, or counts the limit that keeps it out. One without an address came over a
+    /// socket in the file system, mostly from a proxy in front: the limit of an address is not for it.
     pub(super) fn admit(
         self: &Arc<Self>,
-        address: IpAddr,
+        address: Option<IpAddr>,
         limits: &Limits,
         metrics: &Arc<ProxyMetrics>,
     ) -> Option<Admitted> {
@@ -35,8 +36,8 @@ impl Admission {
             metrics.limits.connections.increment();
             return None;
         }
-        let counted = limits.connections_per_address > 0;
-        if counted {
+        let counted = address.filter(|_| limits.connections_per_address > 0);
+        if let Some(address) = counted {
             let mut by_address = self
                 .by_address
                 .lock()
@@ -53,7 +54,7 @@ impl Admission {
         metrics.connections_active.increment();
         Some(Admitted {
             admission: Arc::clone(self),
-            address: counted.then_some(address),
+            address: counted,
             metrics: Arc::clone(metrics),
         })
     }

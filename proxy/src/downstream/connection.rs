@@ -7,7 +7,7 @@ use super::sniff::{Sniff, Spoken};
 use super::watched::Watched;
 use super::{http1, http2};
 use crate::hooks::Hooks;
-use crate::network::Network;
+use crate::network::{Address, Network};
 use crate::session::ConnectionInfo;
 use crate::thread::Thread;
 use crate::tls::{Alpn, ClientCertificate, ClientTls, Terminator, Wire};
@@ -21,8 +21,9 @@ use std::task::Poll;
 /// Who is at the other end, and what the listener says of such clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    pub(crate) address: SocketAddr,
-    pub(crate) local: SocketAddr,
+    /// None: it came over a socket in the file system.
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) local: Address,
     pub(crate) trusted: bool,
     pub(crate) half_close: bool,
     /// It has to speak TLS.
@@ -33,8 +34,8 @@ impl Client {
     /// What a reload may end the connection for.
     fn origin(&self) -> Origin {
         Origin {
-            client: self.address.ip(),
-            local: self.local,
+            client: self.address.map(|address| address.ip()),
+            local: self.local.clone(),
             trusted: self.trusted,
         }
     }
@@ -77,7 +78,7 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
             }
         }
     };
-    let mut info = ConnectionInfo::new(client.address, client.local, client.trusted);
+    let mut info = ConnectionInfo::new(client.address, client.local.clone(), client.trusted);
     info.tls = ClientTls::of(&stream);
     if client.tls.as_ref().is_some_and(|tls| tls.forwards()) {
         let certificate = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());

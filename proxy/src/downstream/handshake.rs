@@ -33,7 +33,7 @@ impl<N: Network, H: Hooks> Shaking<'_, N, H> {
         self,
         terminator: &Terminator,
         stream: Watched<S>,
-        client: SocketAddr,
+        client: Option<SocketAddr>,
     ) -> Option<Wire<Watched<S>>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -70,7 +70,7 @@ impl<N: Network, H: Hooks> Shaking<'_, N, H> {
             }
             Err(error) => {
                 metrics.failed.increment();
-                tracing::debug!(%client, %error, "tls_handshake_failed");
+                tracing::debug!(client = client.map(display), %error, "tls_handshake_failed");
                 None
             }
         }

@@ -54,7 +54,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(
             if last {
                 thread.shared.metrics.limits.requests.increment();
             }
-            if last || !rules.allows(Origin::of(info)) {
+            if last || !rules.allows(&Origin::of(info)) {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -85,7 +85,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(
     match until_told(&activity, &registered, Pin::new(&mut serving), drain).await {
         Err(error) if error.is_parse() || error.is_parse_too_large() => {
             thread.shared.metrics.limits.parse.increment();
-            tracing::debug!(client = %client.address, %error, "request_refused");
+            tracing::debug!(client = client.address.map(display), %error, "request_refused");
         }
         Err(_) => {}
         Ok(()) => {

@@ -87,7 +87,7 @@ pub(super) async fn serve<N: Network, H: Hooks>(connection: Connection<N, H>) {
         && let Some(counter) = broken(&error, &thread.shared.metrics.limits)
     {
         counter.increment();
-        tracing::debug!(client = %client.address, %error, "connection_refused");
+        tracing::debug!(client = client.address.map(display), %error, "connection_refused");
     }
 }
 

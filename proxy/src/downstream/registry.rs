@@ -7,13 +7,14 @@ use super::activity::{Activity, Doing, Verdict};
 use super::streams::Streams;
 use super::upload_pace::UploadPace;
 use crate::metrics::{Counter, LimitMetrics};
+use crate::network::Address;
 use crate::session::ConnectionInfo;
 use crate::settings::Limits;
 use crate::upload::UploadWatch;
 use lb::Time;
 use slab::Slab;
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -26,11 +27,12 @@ pub(crate) struct Registry {
 }
 
 /// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    pub(crate) client: IpAddr,
+    /// None: it came over a socket in the file system.
+    pub(crate) client: Option<IpAddr>,
     /// The listener's address.
-    pub(crate) local: SocketAddr,
+    pub(crate) local: Address,
     /// The client's forwarding fields are believed.
     pub(crate) trusted: bool,
 }
@@ -38,8 +40,8 @@ pub(crate) struct Origin {
 impl Origin {
     pub(super) fn of(info: &ConnectionInfo) -> Self {
         Self {
-            client: info.client.ip(),
-            local: info.local,
+            client: info.client.map(|client| client.ip()),
+            local: info.local.clone(),
             trusted: info.trusted,
         }
     }
@@ -134,14 +136,14 @@ impl Registry {
 
     /// The same, for those that may not go on. A new one has its first request before it, which is
     /// then its last.
-    pub(crate) fn drain_unless(&self, allowed: impl Fn(Origin) -> bool) {
+    pub(crate) fn drain_unless(&self, allowed: impl Fn(&Origin) -> bool) {
         self.decide(|entry| {
             // HTTP/2 has a way to say so that loses nothing: GOAWAY (RFC 9113 §6.8).
             let new = match &entry.serving {
                 Serving::One(..) => entry.activity.requests() == 0,
                 Serving::Many(_) => false,
             };
-            (!new && !allowed(entry.origin)).then_some(Verdict::Drain)
+            (!new && !allowed(&entry.origin)).then_some(Verdict::Drain)
         });
     }
 

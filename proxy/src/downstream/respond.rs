@@ -39,7 +39,7 @@ pub(super) async fn respond<N: Network, H: Hooks>(
     .await;
     caught.unwrap_or_else(|| {
         thread.shared.metrics.panics.increment();
-        tracing::error!(client = %info.client, "hook_panicked");
+        tracing::error!(client = info.client.map(display), "hook_panicked");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let reply = reply::plain(status, "proxy_internal_error", "internal error");
         let reply = if is_call { grpc::answer(reply) } else { reply };

@@ -66,7 +66,11 @@ pub(super) fn fill(template: &Template, session: &Session, ctx: &Ctx) -> Option<
         path => path,
     };
     template.fill(|variable| match variable {
-        Variable::ClientIp => session.connection.forwarded_for.to_str().ok(),
+        Variable::ClientIp => match &session.connection.forwarded_for {
+            Some(client) => client.to_str().ok(),
+            // Never nothing: then what the client says of itself would stay (RFC 7239 §6.3).
+            None => Some("unknown"),
+        },
         Variable::Host => ctx
             .host
             .as_ref()?

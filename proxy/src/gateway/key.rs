@@ -12,7 +12,7 @@ pub(super) fn hash(group: &Group, session: &Session, facts: Option<&Facts>) -> O
     let headers = &session.request.headers;
     let of = |bytes: &[u8]| Some(lb::hash64(bytes));
     match group.settings.hash.as_ref()? {
-        HashKey::ClientIp => match session.connection.client.ip().to_canonical() {
+        HashKey::ClientIp => match session.connection.client?.ip().to_canonical() {
             IpAddr::V4(ip) => of(&ip.octets()),
             IpAddr::V6(ip) => of(&ip.octets()),
         },

@@ -7,7 +7,9 @@ use lb::{PeerIndex, hash64};
 /// The usable peer that owns the client's address: by rendezvous, so that a peer that leaves moves
 /// only its own clients. None if no peer is usable.
 pub(super) fn peer(group: &Group, session: &Session) -> Option<PeerIndex> {
-    let client = session.connection.client.ip().to_string();
+    // Those without an address are one client: together they stay where one of them was.
+    let client = session.connection.client;
+    let client = client.map_or_else(String::new, |client| client.ip().to_string());
     let view = group.lb.view(session.clock().recent());
     let usable = view
         .peers

@@ -6,8 +6,9 @@ use super::listener::{Backlog, MemoryListener};
 use super::names::Names;
 use super::passage::Passage;
 use super::stream::MemoryStream;
-use crate::network::{Network, Resolved};
+use crate::network::{Address, Network, Resolved};
 use crate::settings::DnsResolver;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
 use std::io;
@@ -36,7 +37,8 @@ pub enum Flow {
 #[derive(Debug)]
 pub(super) struct Shared {
     hosts: BTreeMap<IpAddr, Host>,
-    listening: BTreeMap<SocketAddr, Backlog>,
+    /// By host, and where on it.
+    listening: BTreeMap<(IpAddr, Address), Backlog>,
     pub(super) names: Names,
     /// From one host to another.
     pub(super) passages: BTreeMap<(IpAddr, IpAddr), Passage>,
@@ -151,8 +153,8 @@ impl MemoryNetwork {
         let links = entry.links();
         let mut acceptors = Vec::new();
         let mut dead = Vec::new();
-        for (address, backlog) in &mut shared.listening {
-            if address.ip() == host {
+        for ((ip, _), backlog) in &mut shared.listening {
+            if *ip == host {
                 acceptors.extend(backlog.acceptor.take());
                 if power == Power::Off {
                     dead.extend(backlog.waiting.drain(..));
@@ -175,20 +177,30 @@ impl MemoryNetwork {
         acceptors.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn unbind(&self, address: SocketAddr) {
-        let backlog = self.lock().listening.remove(&address);
+    pub(super) fn unbind(&self, place: &(IpAddr, Address)) {
+        let backlog = self.lock().listening.remove(place);
         drop(backlog);
     }
 
+    fn open(&self, place: (IpAddr, Address)) -> io::Result<MemoryListener> {
+        match self.lock().listening.entry(place.clone()) {
+            Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
+            Entry::Vacant(free) => free.insert(Backlog::default()),
+        };
+        Ok(MemoryListener {
+            network: self.clone(),
+            place,
+        })
+    }
+
     /// Makes a connection to a host that accepts.
-    fn link(&self, address: SocketAddr) -> io::Result<MemoryStream> {
+    fn link(&self, place: &(IpAddr, Address)) -> io::Result<MemoryStream> {
         let mut shared = self.lock();
-        if shared.host(address.ip()).power == Power::Off || !shared.listening.contains_key(&address)
-        {
+        let (here, there) = (self.source, place.0);
+        if shared.host(there).power == Power::Off || !shared.listening.contains_key(place) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let port = shared.take_port();
-        let (here, there) = (self.source, address.ip());
         let link = Link::new(Making {
             capacity: shared.buffer,
             fragments: shared.next_fragments(),
@@ -205,7 +217,7 @@ impl MemoryNetwork {
                 link.set_held(side, true);
             }
         }
-        if let Some((flow, bytes, cut)) = shared.host(address.ip()).cuts.pop_front() {
+        if let Some((flow, bytes, cut)) = shared.host(there).cuts.pop_front() {
             let side = match flow {
                 Flow::FromHost => Side::Accepted,
                 Flow::ToHost => Side::Connected,
@@ -213,9 +225,9 @@ impl MemoryNetwork {
             link.cut_after(side, bytes, cut);
         }
         let client = MemoryStream::new(Arc::clone(&link), Side::Connected);
-        let acceptor = shared.listening.get_mut(&address).and_then(|backlog| {
+        let acceptor = shared.listening.get_mut(place).and_then(|backlog| {
             let server = MemoryStream::new(link, Side::Accepted);
-            let source = SocketAddr::new(self.source, port);
+            let source = place.1.tcp().map(|_| SocketAddr::new(here, port));
             backlog.waiting.push_back((server, source));
             backlog.acceptor.take()
         });
@@ -256,34 +268,38 @@ impl Network for MemoryNetwork {
     type Socket = MemoryListener;
 
     fn bind(&self, mut address: SocketAddr) -> io::Result<Self::Socket> {
-        let mut shared = self.lock();
         if address.port() == 0 {
-            address.set_port(shared.take_port());
+            address.set_port(self.lock().take_port());
         }
-        if shared.listening.contains_key(&address) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        shared.listening.insert(address, Backlog::default());
-        drop(shared);
-        Ok(MemoryListener {
-            network: self.clone(),
-            address,
-        })
+        self.open((address.ip(), address.into()))
     }
 
-    fn local_address(&self, socket: &Self::Socket) -> io::Result<SocketAddr> {
-        Ok(socket.address)
+    /// The host's own: only who is on it connects. Nobody leaves a file behind, and everybody may
+    /// connect.
+    fn bind_unix(&self, path: &Path, _: u32) -> io::Result<Self::Socket> {
+        self.open((self.source, Address::Unix(path.into())))
+    }
+
+    fn set_mode(&self, _: &Path, _: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn local_address(&self, socket: &Self::Socket) -> io::Result<Address> {
+        Ok(socket.place.1.clone())
     }
 
     fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener> {
         Ok(socket)
     }
 
-    async fn accept(&self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)> {
+    async fn accept(
+        &self,
+        listener: &Self::Listener,
+    ) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
         poll_fn(|cx| {
             let mut shared = self.lock();
-            let power = shared.host(listener.address.ip()).power;
-            let Some(backlog) = shared.listening.get_mut(&listener.address) else {
+            let power = shared.host(listener.place.0).power;
+            let Some(backlog) = shared.listening.get_mut(&listener.place) else {
                 return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
             };
             if power != Power::Frozen
@@ -320,13 +336,22 @@ impl Network for MemoryNetwork {
             Connecting::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
         }
         self.way(address.ip()).await;
-        self.link(address)
+        self.link(&(address.ip(), address.into()))
     }
 
-    /// A path is the address of the host that was given it as a name.
+    /// A path is where somebody on this host listens, else the address of the host that was given
+    /// it as a name.
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::Stream> {
+        let place = (self.source, Address::Unix(path.into()));
         let name = path.to_string_lossy().into_owned();
-        let first = self.lock().names.first(&name);
+        let first = {
+            let shared = self.lock();
+            if shared.listening.contains_key(&place) {
+                drop(shared);
+                return self.link(&place);
+            }
+            shared.names.first(&name)
+        };
         match first {
             Some(ip) => self.connect(SocketAddr::new(ip, 80)).await,
             None => Err(io::ErrorKind::NotFound.into()),

@@ -3,10 +3,14 @@
 //! Everything in `proxy` is generic over [`Network`], so that the whole of it also runs over an
 //! in-memory network in virtual time.
 
+mod address;
 mod resolver;
 mod system;
+mod unix;
 
-pub use system::{SystemNetwork, SystemStream};
+pub use address::Address;
+pub use system::{SystemListener, SystemNetwork, SystemSocket, SystemStream};
+pub use unix::SocketFile;
 
 use crate::settings::DnsResolver;
 use std::future::Future;
@@ -34,11 +38,24 @@ pub trait Network: Clone + Send + Sync + 'static {
     /// What the operating system says; the address is in use, most often.
     fn bind(&self, address: SocketAddr) -> io::Result<Self::Socket>;
 
+    /// Opens a listening socket in the file system, in place of one that nobody listens on; its
+    /// file has these permissions, and goes when it is closed.
+    ///
+    /// # Errors
+    /// What the operating system says; or somebody listens there, or another file is there.
+    fn bind_unix(&self, path: &Path, mode: u32) -> io::Result<Self::Socket>;
+
+    /// Changes the permissions of a listening socket in the file system.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()>;
+
     /// The address a socket got.
     ///
     /// # Errors
     /// What the operating system says.
-    fn local_address(&self, socket: &Self::Socket) -> io::Result<SocketAddr>;
+    fn local_address(&self, socket: &Self::Socket) -> io::Result<Address>;
 
     /// Gives a listening socket to the current thread.
     ///
@@ -46,11 +63,12 @@ pub trait Network: Clone + Send + Sync + 'static {
     /// What the operating system says.
     fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener>;
 
-    /// Waits for the next client.
+    /// Waits for the next client: its connection and its address, which a client of a socket in the
+    /// file system has not.
     fn accept(
         &self,
         listener: &Self::Listener,
-    ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>>;
+    ) -> impl Future<Output = io::Result<(Self::Stream, Option<SocketAddr>)>>;
 
     /// Takes a connection off this thread's reactor.
     ///

@@ -1,7 +1,8 @@
 //! The network of the operating system.
 
 use super::resolver::Resolver;
-use super::{Network, Resolved, SILENCE};
+use super::unix::{self, SocketFile};
+use super::{Address, Network, Resolved, SILENCE};
 use crate::settings::DnsResolver;
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 /// The operating system's network.
@@ -22,11 +23,29 @@ pub struct SystemNetwork {
 /// A connection of the operating system: over a network, or over a socket in the file system.
 pub type SystemStream = Either<TcpStream, UnixStream>;
 
+/// A listening socket of the operating system before it has a thread.
+#[derive(Debug)]
+pub enum SystemSocket {
+    /// It has an address and a port.
+    Tcp(std::net::TcpListener),
+    /// It has a place in the file system. In this order, for [`SocketFile`]'s sake.
+    Unix(SocketFile, std::os::unix::net::UnixListener),
+}
+
+/// A listening socket of the operating system.
+#[derive(Debug)]
+pub enum SystemListener {
+    /// It has an address and a port.
+    Tcp(TcpListener),
+    /// It has a place in the file system. In this order, for [`SocketFile`]'s sake.
+    Unix(SocketFile, UnixListener),
+}
+
 impl Network for SystemNetwork {
     type Stream = SystemStream;
-    type Parcel = std::net::TcpStream;
-    type Listener = TcpListener;
-    type Socket = std::net::TcpListener;
+    type Parcel = Either<std::net::TcpStream, std::os::unix::net::UnixStream>;
+    type Listener = SystemListener;
+    type Socket = SystemSocket;
 
     fn bind(&self, address: SocketAddr) -> io::Result<Self::Socket> {
         let domain = socket2::Domain::for_address(address);
@@ -40,33 +59,64 @@ impl Network for SystemNetwork {
         notice_silence(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(socket.into())
+        Ok(SystemSocket::Tcp(socket.into()))
     }
 
-    fn local_address(&self, socket: &Self::Socket) -> io::Result<SocketAddr> {
-        socket.local_addr()
+    fn bind_unix(&self, path: &Path, mode: u32) -> io::Result<Self::Socket> {
+        let (file, listener) = unix::bind(path, mode, BACKLOG)?;
+        Ok(SystemSocket::Unix(file, listener))
+    }
+
+    fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
+        unix::set_mode(path, mode)
+    }
+
+    fn local_address(&self, socket: &Self::Socket) -> io::Result<Address> {
+        match socket {
+            SystemSocket::Tcp(listener) => listener.local_addr().map(Address::Tcp),
+            SystemSocket::Unix(file, _) => Ok(Address::Unix(file.path().into())),
+        }
     }
 
     fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener> {
-        TcpListener::from_std(socket)
+        match socket {
+            SystemSocket::Tcp(listener) => TcpListener::from_std(listener).map(SystemListener::Tcp),
+            SystemSocket::Unix(file, listener) => {
+                let listener = UnixListener::from_std(listener)?;
+                Ok(SystemListener::Unix(file, listener))
+            }
+        }
     }
 
-    async fn accept(&self, listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)> {
-        let (stream, address) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok((Either::Left(stream), address))
+    async fn accept(
+        &self,
+        listener: &Self::Listener,
+    ) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
+        match listener {
+            SystemListener::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Either::Left(stream), Some(address)))
+            }
+            SystemListener::Unix(_, listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Either::Right(stream), None))
+            }
+        }
     }
 
     fn pack(&self, stream: Self::Stream) -> io::Result<Self::Parcel> {
         match stream {
-            Either::Left(stream) => stream.into_std(),
-            // Nobody listens on one.
-            Either::Right(_) => Err(io::ErrorKind::Unsupported.into()),
+            Either::Left(stream) => stream.into_std().map(Either::Left),
+            Either::Right(stream) => stream.into_std().map(Either::Right),
         }
     }
 
     fn unpack(&self, parcel: Self::Parcel) -> io::Result<Self::Stream> {
-        TcpStream::from_std(parcel).map(Either::Left)
+        match parcel {
+            Either::Left(stream) => TcpStream::from_std(stream).map(Either::Left),
+            Either::Right(stream) => UnixStream::from_std(stream).map(Either::Right),
+        }
     }
 
     async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {

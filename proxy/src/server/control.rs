@@ -2,10 +2,10 @@
 
 use super::ServerSettings;
 use crate::metrics::ProxyMetrics;
+use crate::network::Address;
 use lb::Time;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -95,9 +95,9 @@ impl fmt::Debug for Order {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Reloaded {
     /// Addresses that are listened on now and were not before.
-    pub opened: Vec<SocketAddr>,
+    pub opened: Vec<Address>,
     /// Addresses that are no longer listened on.
-    pub closed: Vec<SocketAddr>,
+    pub closed: Vec<Address>,
     /// Peers that are being drained because they are gone: group and name.
     pub removed: Vec<(String, String)>,
 }

@@ -7,7 +7,7 @@ use crate::drain::{Drain, LAST, Step, until};
 use crate::group::Group;
 use crate::hooks::Hooks;
 use crate::names::Names;
-use crate::network::Network;
+use crate::network::{Address, Network};
 use crate::prober::Probers;
 use crate::settings::{DnsSettings, Limits, ListenerSettings};
 use crate::thread::{Rules, Thread};
@@ -15,7 +15,6 @@ use lb::{Admin, PeerIndex};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -37,11 +36,24 @@ pub(super) struct Front<N: Network, H: Hooks> {
 
 /// An address that is listened on.
 struct Listener {
-    listen: SocketAddr,
-    local: SocketAddr,
+    listen: Address,
+    local: Address,
     terms: Rc<RefCell<Terms>>,
     close: Close,
     task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Takes over what newer settings say of an address that stays.
+    fn renew<N: Network>(&self, settings: &ListenerSettings, network: &N) {
+        self.terms.borrow_mut().renew(settings);
+        if let Address::Unix(path) = &self.local
+            && let Err(error) = network.set_mode(path, settings.mode)
+        {
+            // Its clients of so far still come in.
+            tracing::warn!(address = %self.local, %error, "listener_mode_not_set");
+        }
+    }
 }
 
 struct Departing {
@@ -77,17 +89,17 @@ impl<N: Network, H: Hooks> Front<N, H> {
     pub(super) fn open(
         &mut self,
         listener: N::Listener,
-        local: SocketAddr,
+        local: Address,
         settings: &ListenerSettings,
     ) {
         if let Some(tls) = &settings.tls {
-            self.thread.shared.metrics.tls.watch(local, tls);
+            self.thread.shared.metrics.tls.watch(&local, tls);
         }
         let terms = Rc::new(RefCell::new(Terms::new(settings)));
         let (close, closed) = Close::new();
         let listening = Listening {
             listener,
-            local,
+            local: local.clone(),
             terms: Rc::clone(&terms),
             closed,
         };
@@ -98,7 +110,7 @@ impl<N: Network, H: Hooks> Front<N, H> {
             Rc::clone(&self.door),
         );
         self.listeners.push(Listener {
-            listen: settings.listen,
+            listen: settings.listen.clone(),
             local,
             terms,
             close,
@@ -171,7 +183,7 @@ impl<N: Network, H: Hooks> Front<N, H> {
         for listener in &self.listeners {
             let mut wanted = settings.listeners.iter();
             if let Some(wanted) = wanted.find(|wanted| wanted.listen == listener.listen) {
-                listener.terms.borrow_mut().renew(wanted);
+                listener.renew(wanted, &self.thread.network);
             }
         }
         for listener in gone {
@@ -180,10 +192,10 @@ impl<N: Network, H: Hooks> Front<N, H> {
         }
         let gone = std::mem::replace(&mut self.groups, settings.groups);
         self.depart(&gone, &settings.limits, &mut reloaded);
-        let open = self.listeners.iter().map(|listener| listener.local);
-        let open = open.chain(fresh.iter().map(|(_, local, _)| *local));
+        let open = self.listeners.iter().map(|listener| &listener.local);
+        let open = open.chain(fresh.iter().map(|(_, local, _)| local));
         let rules = Rules {
-            open: open.collect(),
+            open: open.cloned().collect(),
             leaving: self.departing.iter().map(|peer| peer.number).collect(),
             trusted: settings.trusted_proxies,
             limits: Arc::new(settings.limits),
@@ -194,8 +206,8 @@ impl<N: Network, H: Hooks> Front<N, H> {
             .set_limit(rules.limits.replay_total);
         self.thread.shared.rules.store(Arc::new(rules));
         for (listener, local, wanted) in fresh {
+            reloaded.opened.push(local.clone());
             self.open(listener, local, wanted);
-            reloaded.opened.push(local);
         }
         self.names.follow(&self.groups, &settings.dns);
         self.probers.watch(&self.groups);

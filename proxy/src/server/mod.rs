@@ -12,8 +12,8 @@ use crate::group::Group;
 use crate::headers::Identity;
 use crate::hooks::Hooks;
 use crate::metrics::ProxyMetrics;
-use crate::network::Network;
-use crate::settings::{Cidr, DnsSettings, Limits, ListenerSettings};
+use crate::network::{Address, Network};
+use crate::settings::{DnsSettings, Limits, ListenerSettings, TrustedProxy};
 use crate::thread::{Rules, Shared};
 use crate::upload::ReplayTotal;
 use arc_swap::ArcSwap;
@@ -21,7 +21,6 @@ use control::Order;
 use front::Front;
 use seat::{Seat, Tasks, run};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -35,7 +34,7 @@ pub struct ServerSettings {
     /// Where clients connect.
     pub listeners: Vec<ListenerSettings>,
     /// Clients whose forwarding fields are believed.
-    pub trusted_proxies: Vec<Cidr>,
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Bounds on what clients and peers may cost.
     pub limits: Limits,
     /// How names of peers are looked up.
@@ -61,7 +60,7 @@ pub struct Server<N: Network, H: Hooks> {
 /// An open listening socket.
 struct Opened<N: Network> {
     socket: N::Socket,
-    local: SocketAddr,
+    local: Address,
 }
 
 impl<N: Network, H: Hooks> Server<N, H> {
@@ -83,7 +82,10 @@ impl<N: Network, H: Hooks> Server<N, H> {
         let rules = Rules {
             limits: Arc::new(limits.clone()),
             trusted: settings.trusted_proxies.clone(),
-            open: sockets.iter().map(|(opened, _)| opened.local).collect(),
+            open: sockets
+                .iter()
+                .map(|(opened, _)| opened.local.clone())
+                .collect(),
             leaving: Vec::new(),
         };
         let shared = Shared {
@@ -112,10 +114,10 @@ impl<N: Network, H: Hooks> Server<N, H> {
     }
 
     /// The addresses it listens on, in the order of the settings.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn addresses(&self) -> Vec<Address> {
         self.sockets
             .iter()
-            .map(|(opened, _)| opened.local)
+            .map(|(opened, _)| opened.local.clone())
             .collect()
     }
 
@@ -233,7 +235,11 @@ fn open<N: Network>(network: &N, listener: &ListenerSettings) -> io::Result<Open
         let message = format!("cannot listen on {}: {error}", listener.listen);
         io::Error::new(error.kind(), message)
     };
-    let socket = network.bind(listener.listen).map_err(named)?;
+    let socket = match &listener.listen {
+        Address::Tcp(address) => network.bind(*address),
+        Address::Unix(path) => network.bind_unix(path, listener.mode),
+    };
+    let socket = socket.map_err(named)?;
     let local = network.local_address(&socket).map_err(named)?;
     Ok(Opened { socket, local })
 }

@@ -14,6 +14,7 @@ mod route;
 mod session;
 mod template;
 mod tls;
+mod trusted;
 mod tunnel;
 
 pub use cidr::Cidr;
@@ -31,6 +32,7 @@ pub use route::{FixedResponse, Redirect, RouteAnswer, RouteMatch, RouteSettings}
 pub use session::{SealKey, SessionBinding, SessionSettings};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{ClientAuth, GroupTls, ListenerTls, TlsVersion};
+pub use trusted::TrustedProxy;
 pub use tunnel::{NoUpgrade, TunnelLoss, UpgradeProtocol};
 
 use std::path::PathBuf;
@@ -48,7 +50,7 @@ pub struct Settings {
     pub routes: Vec<RouteSettings>,
     /// Clients that are proxies of ours: what they say of who forwarded what is kept and added to;
     /// what others say is replaced. Empty: nobody is believed.
-    pub trusted_proxies: Vec<Cidr>,
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Cross-origin answers for browsers; none: the peers answer.
     pub cors: Option<CorsSettings>,
     /// How names of peers are looked up.

@@ -67,3 +67,5 @@ mod tls;
 mod troubles;
 #[cfg(test)]
 mod tunnel;
+#[cfg(test)]
+mod unix;

@@ -2,12 +2,16 @@
 
 use crate::support::{Answer, Ask, End, Form, Gate, Script, Step, group, run};
 use proxy::settings::{ListenerSettings, Settings};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A gate at a loopback address, before one peer.
 fn loopback() -> Gate {
     Gate::start(Settings {
-        listeners: vec![ListenerSettings::new("127.0.0.1:8080".parse().unwrap())],
+        listeners: vec![ListenerSettings::new(SocketAddr::from((
+            [127, 0, 0, 1],
+            8080,
+        )))],
         groups: vec![group("g", &[0])],
         ..Settings::default()
     })

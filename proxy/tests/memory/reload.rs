@@ -7,7 +7,9 @@ use lb::{BreakerView, HealthView};
 use proxy::gateway::NotReloaded;
 use proxy::network::Network as _;
 use proxy::server::ReloadError;
-use proxy::settings::{Cidr, ListenerSettings, Probe, RouteAnswer, RouteMatch, RouteSettings};
+use proxy::settings::{
+    Cidr, ListenerSettings, Probe, RouteAnswer, RouteMatch, RouteSettings, TrustedProxy,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,8 +131,8 @@ fn listeners_open_and_close_and_what_they_have_goes_on() {
         let mut second = settings(&[0]);
         second.listeners = vec![ListenerSettings::new(listener(8081))];
         let reloaded = gate.reload(&second).await.unwrap();
-        assert_eq!(reloaded.opened, [listener(8081)]);
-        assert_eq!(reloaded.closed, [listener(8080)]);
+        assert_eq!(reloaded.opened, [listener(8081).into()]);
+        assert_eq!(reloaded.closed, [listener(8080).into()]);
 
         assert!(idle.is_closed().await);
         let reply = last.ask(&Ask::get("/last")).await.unwrap();
@@ -221,7 +223,7 @@ fn limits_count_for_the_next_request() {
 fn a_proxy_that_is_no_longer_trusted_is_not_believed_again() {
     run(async {
         let mut first = settings(&[0]);
-        first.trusted_proxies = vec![Cidr::new(CLIENT, 32).unwrap()];
+        first.trusted_proxies = vec![TrustedProxy::Block(Cidr::new(CLIENT, 32).unwrap())];
         let gate = Renewed::start(&first);
         let mut asking = client(&gate, 8080).await;
         let ask = Ask::get("/first").field("x-forwarded-for", "192.0.2.1");

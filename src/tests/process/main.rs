@@ -23,4 +23,5 @@ mod secure;
 mod shutdown;
 mod status;
 mod tls;
+mod unix;
 mod upstream;

@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::wire::{Broken, Wire};
 use super::world::World;
-use proxy::memory::MemoryNetwork;
+use proxy::memory::{MemoryNetwork, MemoryStream};
 use proxy::network::Network as _;
 use proxy::tls;
 use std::fmt::Write as _;
@@ -118,7 +118,11 @@ impl Client {
 
     /// A client at an address of its own.
     pub(crate) async fn from(network: &MemoryNetwork, proxy: SocketAddr, address: IpAddr) -> Self {
-        let stream = network.seen_from(address).connect(proxy).await.unwrap();
+        Self::over(network.seen_from(address).connect(proxy).await.unwrap())
+    }
+
+    /// A client on a connection.
+    pub(crate) fn over(stream: MemoryStream) -> Self {
         Self {
             wire: Wire::new(tls::Wire::Plain(stream)),
         }

@@ -61,7 +61,7 @@ impl Gate {
             let address = SocketAddr::new(PROXY, 8080);
             settings.listeners = vec![ListenerSettings::new(address)];
         }
-        let host = settings.listeners[0].listen.ip();
+        let host = settings.listeners[0].listen.ip().unwrap();
         let network = MemoryNetwork::new(host);
         let ledger = Ledger::default();
         let connections = Rc::new(Cell::new(0));
@@ -73,7 +73,7 @@ impl Gate {
         let options = gateway.server_settings(&settings);
         let clock = ClockSource::seeded(1);
         let server = Server::bind(network.clone(), Arc::clone(&gateway), clock, &options).unwrap();
-        let (metrics, address) = (server.metrics(), server.addresses()[0]);
+        let (metrics, address) = (server.metrics(), server.addresses()[0].tcp().unwrap());
         tokio::task::spawn_local(server.run_local());
         Self {
             network,

@@ -3,6 +3,7 @@
 use super::client::{CLIENT, Client};
 use super::wire::Wire;
 use super::world::World;
+use proxy::memory::MemoryStream;
 use proxy::network::Network as _;
 use proxy::tls::{self, Pem};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -148,6 +149,11 @@ impl Dial {
     pub(crate) async fn connect(&self, world: &World) -> io::Result<Client> {
         let network = world.network.seen_from(CLIENT);
         let stream = network.connect(world.address).await.unwrap();
+        self.over(stream).await
+    }
+
+    /// Shakes hands on a connection.
+    pub(crate) async fn over(&self, stream: MemoryStream) -> io::Result<Client> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let stream = connector.connect(self.name.clone(), stream).await?;
         let stream = tls::Wire::Tls(Box::new(stream.into()));

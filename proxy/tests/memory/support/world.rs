@@ -115,7 +115,7 @@ impl Plan {
             clock,
             control: server.control(),
             metrics: server.metrics(),
-            address: server.addresses()[0],
+            address: server.addresses()[0].tcp().unwrap(),
             serving: tokio::task::spawn_local(server.run_local()),
         }
     }
