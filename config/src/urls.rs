@@ -78,7 +78,10 @@ pub(crate) fn name_of(url: &PeerUrl) -> String {
     match url.socket().and_then(std::path::Path::file_stem) {
         // The name of a peer is letters, digits and a few signs.
         Some(stem) => stem.to_string_lossy().replace(not_a_name, "_"),
-        None => format!("{}:{}", url.host, url.port),
+        None => match url.service() {
+            Some(service) => service.to_owned(),
+            None => format!("{}:{}", url.host, url.port),
+        },
     }
 }
 
@@ -86,7 +89,8 @@ fn not_a_name(c: char) -> bool {
     !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.')
 }
 
-/// Reads `http://HOST[:PORT][/PATH]`, or `https://` (RFC 3986 §3).
+/// Reads `http://HOST[:PORT][/PATH]`, or `https://` (RFC 3986 §3); with `+srv` before the colon, the
+/// host is the name of a service and there is no port.
 pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
     let Some((scheme, rest)) = text.split_once(':') else {
         return bad(
@@ -94,7 +98,12 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
             "write it as in `http://127.0.0.1:9001/mcp`",
         );
     };
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
+    let lower = scheme.to_ascii_lowercase();
+    let (scheme, service) = match lower.strip_suffix("+srv") {
+        Some(scheme) => (scheme, true),
+        None => (&*lower, false),
+    };
+    let scheme = match scheme {
         "http" => Scheme::Http,
         "https" => Scheme::Https,
         "unix" => return socket(rest),
@@ -134,11 +143,28 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
         Scheme::Http => 80,
         Scheme::Https => 443,
     };
-    let (host, port) = split_port(authority, usual)?;
-    let host = host.to_ascii_lowercase();
     if let Some(message) = path_problem(path) {
         return bad(message, "write the path as peers see it, percent-encoded");
     }
+    let path = path.trim_end_matches('/').to_owned();
+    if service {
+        let host = authority.to_ascii_lowercase();
+        let Some(domain) = domain(&host) else {
+            return bad(
+                "the URL has no name of a service",
+                "write it as in `http+srv://_mcp._tcp.example.com/mcp`; its records say the port",
+            );
+        };
+        return Ok(PeerUrl {
+            scheme,
+            authority: domain.trim_end_matches('.').to_owned(),
+            host,
+            port: 0,
+            path,
+        });
+    }
+    let (host, port) = split_port(authority, usual)?;
+    let host = host.to_ascii_lowercase();
     let bracketed = if host.contains(':') {
         format!("[{host}]")
     } else {
@@ -153,8 +179,19 @@ pub(crate) fn parse(text: &str) -> Result<PeerUrl, BadUrl> {
         },
         host,
         port,
-        path: path.trim_end_matches('/').to_owned(),
+        path,
     })
+}
+
+/// The domain of a service, `_mcp._tcp.example.com` for example (RFC 2782 "The format of the SRV RR").
+fn domain(service: &str) -> Option<&str> {
+    let (name, rest) = service.split_once('.')?;
+    let (protocol, domain) = rest.split_once('.')?;
+    let labels = [name, protocol];
+    let marked = labels
+        .iter()
+        .all(|label| label.starts_with('_') && label.len() > 1);
+    (marked && is_name(service) && !domain.is_empty()).then_some(domain)
 }
 
 /// Reads `/PATH/OF/THE.sock[:/PATH]`, which is what follows `unix:`; nginx writes it so.
@@ -310,6 +347,13 @@ mod tests {
             ("http://[::1]:9001/%41//", "::1", 9001, "[::1]:9001", "/%41"),
             ("unix:/run/a.sock", "/run/a.sock", 0, "localhost", ""),
             (
+                "HTTP+srv://_mcp._tcp.Example.com/mcp",
+                "_mcp._tcp.example.com",
+                0,
+                "example.com",
+                "/mcp",
+            ),
+            (
                 "unix:/run/a.sock:/mcp/",
                 "/run/a.sock",
                 0,
@@ -370,6 +414,13 @@ mod tests {
             ("http://a/%2E%2e/b", Code::BadValue),
             ("http://a/é", Code::BadValue),
             ("http://a#b", Code::BadValue),
+            ("http+srv://example.com", Code::BadValue),
+            ("http+srv://_mcp._tcp", Code::BadValue),
+            ("http+srv://_mcp._tcp.", Code::BadValue),
+            ("http+srv://_._tcp.example.com", Code::BadValue),
+            ("http+srv://_mcp._tcp.example.com:80", Code::BadValue),
+            ("https+srv:_mcp._tcp.example.com", Code::BadValue),
+            ("ftp+srv://_mcp._tcp.example.com", Code::BadValue),
             ("unix:run/a.sock", Code::BadValue),
             ("unix:", Code::BadValue),
             ("unix:/run/", Code::BadValue),

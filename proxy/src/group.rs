@@ -257,7 +257,7 @@ impl Peer {
             .map_err(|_| GroupError::Authority(url.authority.clone()))?;
         let tls = tls
             .filter(|_| url.scheme == Scheme::Https)
-            .map(|tls| tls.dialer(&url.host))
+            .map(|tls| tls.dialer(url.server_name()))
             .transpose()
             .map_err(|flaw| GroupError::Tls(flaw.into()))?;
         Ok(Self {

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use proxy::settings::{DnsResolver, DnsSettings};
+use proxy::settings::{DnsResolver, DnsSettings, GroupSettings};
 
 use super::{duration, shown};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
 
-pub(super) fn dns(dns: Option<file::Dns>, found: &mut Findings) -> DnsSettings {
+pub(super) fn dns(
+    dns: Option<file::Dns>,
+    groups: &[GroupSettings],
+    found: &mut Findings,
+) -> DnsSettings {
     let dns = dns.unwrap_or_default();
     let default = DnsSettings::default();
     let mut time =
@@ -33,6 +37,12 @@ pub(super) fn dns(dns: Option<file::Dns>, found: &mut Findings) -> DnsSettings {
         let finding = Finding::new(Code::Contradiction, path, message);
         let (least, most) = (shown(settings.min_ttl), shown(settings.max_ttl));
         found.add(finding.label(format!("`min_ttl` is {least}, `max_ttl` {most}")));
+    }
+    let mut peers = groups.iter().flat_map(|group| &group.peers);
+    if settings.resolver == DnsResolver::System && peers.any(|peer| peer.url.service().is_some()) {
+        let message = "the system looks up addresses only, and a peer is a service";
+        let finding = Finding::new(Code::Contradiction, "dns.resolver", message);
+        found.add(finding.help("write `resolver: direct`, or give the peer a host and a port"));
     }
     settings
 }

@@ -40,6 +40,7 @@ pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
     let admin = listeners::admin(file.admin, found);
     let groups = group::groups(file.groups.unwrap_or_default(), folder, found);
     let routes = routes::routes(file.routes, &groups, found);
+    let dns = dns::dns(file.dns, &groups, found);
     let settings = Settings {
         threads: file.threads.unwrap_or_default(),
         listeners,
@@ -47,7 +48,7 @@ pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
         routes,
         trusted_proxies: listeners::trusted(file.trusted_proxies, found),
         cors: file.cors.map(|cors| cors::cors(cors, found)),
-        dns: dns::dns(file.dns, found),
+        dns,
         limits: limits::limits(file.limits.unwrap_or_default(), found),
         session: session::session(file.session, file.session_binding, found),
     };

@@ -122,7 +122,8 @@ pub(crate) struct Peer {
     /// goes by it, so keep it when the address changes. Default: host and port of the URL.
     pub(crate) name: Option<String>,
     /// Where it is, as in `http://10.0.0.1:9001/mcp` or `https://search.example.com/mcp`, or
-    /// `unix:/run/app.sock:/mcp` for a socket and a path. A path replaces the matched prefix of the
+    /// `unix:/run/app.sock:/mcp` for a socket and a path. `http+srv://_mcp._tcp.example.com/mcp`
+    /// (or `https+srv://`) is wherever the SRV records of that service say. A path replaces the matched prefix of the
     /// route; without one (or with `/`) the path of the request is kept.
     #[schemars(required)]
     pub(crate) url: Option<String>,
@@ -136,10 +137,6 @@ pub(crate) struct Peer {
     pub(crate) region: Option<String>,
     /// What it knows us by, instead of what the group says.
     pub(crate) credentials: Option<Credentials>,
-    /// Peers found by a DNS SRV name. Not available yet.
-    #[schemars(extend("x-not-yet" = true))]
-    #[expect(dead_code, reason = "in the schema, and refused by name")]
-    pub(crate) srv: Option<serde_json::Value>,
 }
 
 /// When traffic returns to a better tier.

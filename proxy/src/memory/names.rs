@@ -1,7 +1,7 @@
 //! Names, and what is answered to who asks for them.
 
 use super::network::MemoryNetwork;
-use crate::network::Resolved;
+use crate::network::{Resolved, ServiceRecords, ServiceTarget};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +18,7 @@ pub(super) struct Names {
 #[derive(Clone, Debug)]
 enum Answer {
     At(Vec<IpAddr>, Duration),
+    Service(ServiceRecords),
     /// Nobody answers.
     Silence,
 }
@@ -27,7 +28,7 @@ impl Names {
     pub(super) fn ask(&mut self, host: &str, port: u16) -> Option<io::Result<Resolved>> {
         *self.lookups.entry(host.to_owned()).or_default() += 1;
         match self.known.get(host) {
-            None => Some(Err(io::ErrorKind::NotFound.into())),
+            None | Some(Answer::Service(_)) => Some(Err(io::ErrorKind::NotFound.into())),
             Some(Answer::Silence) => None,
             Some(Answer::At(addresses, ttl)) => Some(Ok(Resolved {
                 addresses: addresses
@@ -39,11 +40,21 @@ impl Names {
         }
     }
 
+    /// What is answered to who asks for a service; none: nothing, ever.
+    pub(super) fn ask_service(&mut self, name: &str) -> Option<io::Result<ServiceRecords>> {
+        *self.lookups.entry(name.to_owned()).or_default() += 1;
+        match self.known.get(name) {
+            Some(Answer::Service(records)) => Some(Ok(records.clone())),
+            Some(Answer::Silence) => None,
+            None | Some(Answer::At(..)) => Some(Err(io::ErrorKind::NotFound.into())),
+        }
+    }
+
     /// The first address of a name.
     pub(super) fn first(&self, name: &str) -> Option<IpAddr> {
         match self.known.get(name)? {
             Answer::At(addresses, _) => addresses.first().copied(),
-            Answer::Silence => None,
+            Answer::Service(_) | Answer::Silence => None,
         }
     }
 }
@@ -57,6 +68,11 @@ impl MemoryNetwork {
     /// What is answered to who asks for a name from now on, and how long it may be relied on.
     pub fn set_answer(&self, name: &str, addresses: &[IpAddr], ttl: Duration) {
         self.answer(name, Answer::At(addresses.to_vec(), ttl));
+    }
+
+    /// What is answered to who asks for a service from now on, and how long it may be relied on.
+    pub fn set_service(&self, name: &str, targets: Vec<ServiceTarget>, ttl: Duration) {
+        self.answer(name, Answer::Service(ServiceRecords { targets, ttl }));
     }
 
     /// Whoever asks for a name from now on waits for ever.

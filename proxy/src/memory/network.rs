@@ -6,7 +6,7 @@ use super::listener::{Backlog, MemoryListener};
 use super::names::Names;
 use super::passage::Passage;
 use super::stream::MemoryStream;
-use crate::network::{Address, Network, Resolved};
+use crate::network::{Address, Network, Resolved, ServiceRecords};
 use crate::settings::DnsResolver;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -360,6 +360,14 @@ impl Network for MemoryNetwork {
 
     async fn resolve(&self, host: &str, port: u16, _: DnsResolver) -> io::Result<Resolved> {
         let asked = self.lock().names.ask(host, port);
+        match asked {
+            Some(answer) => answer,
+            None => pending().await,
+        }
+    }
+
+    async fn resolve_service(&self, name: &str) -> io::Result<ServiceRecords> {
+        let asked = self.lock().names.ask_service(name);
         match asked {
             Some(answer) => answer,
             None => pending().await,

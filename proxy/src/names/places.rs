@@ -1,5 +1,7 @@
 //! Where a peer is, as far as is known.
 
+use super::families::interleaved;
+use super::service::Service;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,17 +20,21 @@ enum Known {
     /// The first answer is waited for.
     Nothing,
     At(Arc<[SocketAddr]>),
+    /// Whichever target of a service is drawn.
+    Service(Arc<Service>),
     /// A socket in the file system.
     Path(Arc<Path>),
-    /// It never had an address; why.
+    /// It never had an address, or was said to have none; why.
     Failed(io::ErrorKind, String),
 }
 
 /// Where to connect.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// Any of these.
+    /// Any of these, in this order.
     Addresses(Arc<[SocketAddr]>),
+    /// Each time in another order.
+    Service(Arc<Service>),
     /// A socket in the file system.
     Path(Arc<Path>),
 }
@@ -65,7 +71,7 @@ impl Places {
     /// Where to connect; waits for the first answer.
     ///
     /// # Errors
-    /// There never was an address.
+    /// There never was an address, or there is none any more.
     pub(crate) async fn now(&self) -> io::Result<Place> {
         let mut known = self.known.subscribe();
         let known = known
@@ -73,6 +79,7 @@ impl Places {
             .await;
         match known.as_deref() {
             Ok(Known::At(addresses)) => Ok(Place::Addresses(Arc::clone(addresses))),
+            Ok(Known::Service(service)) => Ok(Place::Service(Arc::clone(service))),
             Ok(Known::Path(path)) => Ok(Place::Path(Arc::clone(path))),
             Ok(Known::Failed(kind, why)) => Err(io::Error::new(*kind, why.clone())),
             Ok(Known::Nothing) | Err(_) => Err(io::ErrorKind::NotFound.into()),
@@ -88,14 +95,33 @@ impl Places {
             sorted
         };
         let now = sorted(addresses);
-        let before = self.known.send_replace(Known::At(addresses.into()));
+        let order = interleaved(addresses).into();
+        let before = self.known.send_replace(Known::At(order));
         !matches!(before, Known::At(before) if sorted(&before) == now)
+    }
+
+    /// Its service is there now; whether that is somewhere else. As long as it is not, the order of
+    /// its targets goes on where it was.
+    pub(super) fn set_service(&self, service: Service) -> bool {
+        self.known.send_if_modified(|known| {
+            let same = matches!(known, Known::Service(before) if before.is_like(&service));
+            if !same {
+                *known = Known::Service(service.into());
+            }
+            !same
+        })
+    }
+
+    /// It is nowhere, as whoever knows has said.
+    pub(super) fn clear(&self, why: &io::Error) {
+        self.known
+            .send_replace(Known::Failed(why.kind(), why.to_string()));
     }
 
     /// Nobody knows; what was known stays.
     pub(super) fn fail(&self, error: &io::Error) {
         self.known.send_if_modified(|known| {
-            let never = !matches!(known, Known::At(_));
+            let never = !matches!(known, Known::At(_) | Known::Service(_));
             if never {
                 *known = Known::Failed(error.kind(), error.to_string());
             }

@@ -95,6 +95,10 @@ pub trait Network: Clone + Send + Sync + 'static {
         port: u16,
         by: DnsResolver,
     ) -> impl Future<Output = io::Result<Resolved>>;
+
+    /// The targets of a service (RFC 2782), in any order. The name servers are asked directly: the
+    /// system looks up nothing but addresses.
+    fn resolve_service(&self, name: &str) -> impl Future<Output = io::Result<ServiceRecords>>;
 }
 
 /// The addresses of a name.
@@ -104,6 +108,28 @@ pub struct Resolved {
     pub addresses: Vec<SocketAddr>,
     /// How long they may be relied on.
     pub ttl: Duration,
+}
+
+/// The targets of a service (RFC 2782).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServiceRecords {
+    /// In any order.
+    pub targets: Vec<ServiceTarget>,
+    /// How long they may be relied on.
+    pub ttl: Duration,
+}
+
+/// One target of a service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServiceTarget {
+    /// The lowest is tried first.
+    pub priority: u16,
+    /// The share of the connections among those of equal priority.
+    pub weight: u16,
+    /// Its name; `.` says that there is no such service.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
 }
 
 /// How long nothing may be heard of the other end of a connection, whatever it was sent or asked

@@ -2,7 +2,7 @@
 
 use super::resolver::Resolver;
 use super::unix::{self, SocketFile};
-use super::{Address, Network, Resolved, SILENCE};
+use super::{Address, Network, Resolved, SILENCE, ServiceRecords};
 use crate::settings::DnsResolver;
 use std::io;
 use std::net::SocketAddr;
@@ -132,7 +132,7 @@ impl Network for SystemNetwork {
 
     async fn resolve(&self, host: &str, port: u16, by: DnsResolver) -> io::Result<Resolved> {
         let direct = match by {
-            DnsResolver::Direct => self.resolver.get_or_init(Resolver::new).as_ref(),
+            DnsResolver::Direct => self.resolver(),
             DnsResolver::System => None,
         };
         match direct {
@@ -142,6 +142,22 @@ impl Network for SystemNetwork {
                 ttl: SYSTEM_TTL,
             }),
         }
+    }
+
+    async fn resolve_service(&self, name: &str) -> io::Result<ServiceRecords> {
+        match self.resolver() {
+            Some(resolver) => resolver.resolve_service(name).await,
+            None => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the name servers are not known",
+            )),
+        }
+    }
+}
+
+impl SystemNetwork {
+    fn resolver(&self) -> Option<&Resolver> {
+        self.resolver.get_or_init(Resolver::new).as_ref()
     }
 }
 

@@ -149,7 +149,7 @@ pub struct PeerUrl {
     pub scheme: Scheme,
     /// A name, an address without brackets, or the absolute path of a unix socket.
     pub host: String,
-    /// Its port.
+    /// Its port; 0: the name is that of a service, whose SRV records say it (RFC 2782).
     pub port: u16,
     /// The `Host` header this URL implies: host and, unless it is the
     /// scheme's own, port.
@@ -167,6 +167,7 @@ impl std::fmt::Display for PeerUrl {
         };
         match self.socket() {
             Some(socket) => write!(f, "unix:{}:{}", socket.display(), self.path),
+            None if self.port == 0 => write!(f, "{scheme}+srv://{}{}", self.host, self.path),
             None => write!(f, "{scheme}://{}{}", self.authority, self.path),
         }
     }
@@ -185,6 +186,20 @@ impl PeerUrl {
     /// The path of its socket, if it has one instead of an address.
     pub fn socket(&self) -> Option<&Path> {
         self.host.starts_with('/').then(|| Path::new(&self.host))
+    }
+
+    /// The name of its service, if its SRV records say where it is.
+    pub fn service(&self) -> Option<&str> {
+        (self.port == 0 && self.socket().is_none()).then_some(&self.host)
+    }
+
+    /// The name that its certificate is for. That of a service is the domain, since nobody vouches
+    /// for what a name server says (RFC 6125 §1.7.2, RFC 6186 §6).
+    pub fn server_name(&self) -> &str {
+        match self.service() {
+            Some(_) => &self.authority,
+            None => &self.host,
+        }
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) async fn connect<N: Network>(
         match peer.places.now().await? {
             Place::Addresses(addresses) => race(network, &addresses).await,
             Place::Path(path) => network.connect_unix(&path).await,
+            Place::Service(service) => race(network, &service.order()).await,
         }
     };
     match tokio::time::timeout(timeout, connecting).await {

@@ -50,6 +50,8 @@ mod responses;
 #[cfg(test)]
 mod retry;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod shaping_fields;
 #[cfg(test)]
 mod shaping_limits;

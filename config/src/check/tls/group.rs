@@ -48,7 +48,7 @@ pub(in crate::check) fn group(
     for (i, peer) in peers.iter().enumerate() {
         if peer.url.scheme == Scheme::Https
             && !named
-            && let Err(flaw) = connector.dialer(&peer.url.host)
+            && let Err(flaw) = connector.dialer(peer.url.server_name())
         {
             let finding = Finding::new(Code::BadValue, &format!("{at}.peers[{i}].url"), flaw.why);
             found.add(finding.help("add `tls: {server_name: NAME}` to the group"));
