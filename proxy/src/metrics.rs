@@ -175,6 +175,11 @@ pub struct LimitMetrics {
     pub max_body: Counter,
     /// Responses the client did not read.
     pub write_stall: Counter,
+    /// Clients that had their time to read the last answer, and were still sending.
+    pub linger: Counter,
+    /// Client connections and exchanges with peers that ended because nothing was heard of the other
+    /// end.
+    pub silence: Counter,
     /// Connections closed because they were idle.
     pub keep_alive: Counter,
     /// Connections closed after their last allowed request.

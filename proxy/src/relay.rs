@@ -10,7 +10,7 @@ use crate::pace::{BodyKind, COMMENT, Dawdle, Pace, PaceBounds};
 use crate::thread::Thread;
 use crate::trailers;
 use crate::transaction::Transaction;
-use crate::upstream::{BodyError, Connection, Fault};
+use crate::upstream::{BodyError, Connection, exceeded};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
@@ -296,9 +296,8 @@ impl<N: Network, H: Hooks> Relay<N, H> {
             self.source = Source::Ended;
             return Poll::Ready(Some(self.cut_short()));
         };
-        let fault = error.downcast_ref::<Fault>();
         let limits = &self.thread.shared.metrics.limits;
-        if let Some(counter) = fault.and_then(|fault| fault.counter(limits)) {
+        if let Some(counter) = exceeded(&**error, limits) {
             counter.increment();
         }
         self.cut(cx)

@@ -89,7 +89,15 @@ fn times(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
         head_timeout: time("head_timeout", limits.head_timeout, default.head_timeout),
         body_idle: time("body_idle", limits.body_idle, default.body_idle),
         write_stall: time("write_stall", limits.write_stall, default.write_stall),
+        linger: time("linger", limits.linger, default.linger),
         keep_alive: time("keep_alive", limits.keep_alive, default.keep_alive),
+        silence: duration(
+            limits.silence,
+            default.silence,
+            SILENCE,
+            "limits.silence",
+            found,
+        ),
         // No patience at all is a choice here.
         drain_requests: limits
             .drain_requests
@@ -240,5 +248,7 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
+/// The system asks three times in the second half, at whole seconds.
+const SILENCE: Duration = Duration::from_secs(6);
 /// The coarse tick that watches these deadlines.
 const SHORTEST: Duration = Duration::from_millis(100);

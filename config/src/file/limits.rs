@@ -26,8 +26,15 @@ pub(crate) struct Limits {
     pub(crate) body_min_rate: Option<Size>,
     /// A response that makes no progress because the client does not read. Default: `30s`.
     pub(crate) write_stall: Option<Span>,
+    /// How long what a client still sends after the last answer of a connection is dropped, so that
+    /// it can read that answer. Default: `5s`.
+    pub(crate) linger: Option<Span>,
     /// Silence between two requests of a connection. Default: `75s`.
     pub(crate) keep_alive: Option<Span>,
+    /// How long nothing may be heard of the other end of a TCP connection, a client's or a peer's,
+    /// whatever it was sent or asked, before the system gives it up (keep-alive and user timeout);
+    /// 6 s or more. Holds for new connections. Default: `60s`.
+    pub(crate) silence: Option<Span>,
     /// Requests on one connection before it is closed; 0 for no cap. Default: 10000.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub(crate) requests_per_connection: Option<u32>,

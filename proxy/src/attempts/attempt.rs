@@ -7,7 +7,7 @@ use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
 use crate::upload::Upload;
-use crate::upstream::{Connection, ExchangeError, Fault, UpstreamHead};
+use crate::upstream::{Connection, ExchangeError, UpstreamHead, exceeded};
 use http::response;
 use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
 use std::error::Error;
@@ -131,9 +131,8 @@ fn count<N: Network, H: Hooks>(
     thread: &Thread<N, H>,
     error: Option<&(dyn Error + Send + Sync + 'static)>,
 ) {
-    let fault = error.and_then(|error| error.downcast_ref::<Fault>());
     let limits = &thread.shared.metrics.limits;
-    if let Some(counter) = fault.and_then(|fault| fault.counter(limits)) {
+    if let Some(counter) = error.and_then(|error| exceeded(error, limits)) {
         counter.increment();
     }
 }

@@ -28,6 +28,10 @@ pub(super) struct Activity {
     in_head: AtomicBool,
     /// The connection ends before the client has sent all it may.
     unread: AtomicBool,
+    /// Nothing more is written, and what still comes is dropped.
+    lingering: AtomicBool,
+    /// Nothing was heard of the client for so long that the system gave it up.
+    silent: AtomicBool,
     verdict: AtomicU8,
 }
 
@@ -40,6 +44,8 @@ pub(super) enum Doing {
     Handshake,
     /// A head is coming, or the first byte of a new connection is waited for.
     Head,
+    /// The last answer is out, and the client may still be sending.
+    Lingering,
     /// A request is served.
     Serving,
 }
@@ -108,8 +114,28 @@ impl Activity {
         self.unread.load(Ordering::Relaxed)
     }
 
+    /// The last answer is out.
+    pub(super) fn linger(&self) {
+        self.lingering.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn lingers(&self) -> bool {
+        self.lingering.load(Ordering::Relaxed)
+    }
+
+    /// The system has given the client up.
+    pub(super) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
     pub(super) fn doing(&self) -> Doing {
-        if self.serving.load(Ordering::Relaxed) {
+        if self.lingers() {
+            Doing::Lingering
+        } else if self.serving.load(Ordering::Relaxed) {
             Doing::Serving
         } else if self.shaking.load(Ordering::Relaxed) {
             Doing::Handshake

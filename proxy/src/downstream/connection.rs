@@ -97,14 +97,17 @@ pub(crate) async fn serve_connection<N: Network, H: Hooks>(
         stream,
         client,
         info: Arc::new(info),
-        activity,
+        activity: Arc::clone(&activity),
         registered,
-        thread,
+        thread: Rc::clone(&thread),
     };
     match spoken {
         Some(Spoken::Http1) => http1::serve(connection, &upload).await,
         Some(Spoken::Http2) => http2::serve(connection).await,
         None => {}
+    }
+    if activity.is_silent() {
+        thread.shared.metrics.limits.silence.increment();
     }
 }
 

@@ -195,6 +195,9 @@ impl Entry {
         if look.doing == Doing::Head && over(look.since, limits.head_timeout) {
             return Some((&metrics.head_timeout, Verdict::Close));
         }
+        if look.doing == Doing::Lingering && over(look.since, limits.linger) {
+            return Some((&metrics.linger, Verdict::Close));
+        }
         let idle = look.doing == Doing::Idle;
         match &mut self.serving {
             Serving::One(..) if idle => {

@@ -1,7 +1,7 @@
 //! A client connection that notes when it last moved; the registry judges it.
 
 use super::activity::Activity;
-use super::linger::Linger;
+use super::linger::poll_drop;
 use bytes::{Buf as _, Bytes};
 use std::fmt;
 use std::io;
@@ -19,8 +19,6 @@ pub(super) struct Watched<S> {
     expects_tls: bool,
     /// What was read to look at it, and is read again.
     again: Bytes,
-    /// Nothing more is written.
-    linger: Option<Linger>,
 }
 
 impl<S> Watched<S> {
@@ -30,7 +28,6 @@ impl<S> Watched<S> {
             activity: Arc::clone(activity),
             expects_tls: false,
             again: Bytes::new(),
-            linger: None,
         }
     }
 
@@ -40,6 +37,22 @@ impl<S> Watched<S> {
         Self {
             expects_tls: true,
             ..self
+        }
+    }
+
+    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+        self.activity.wrote(polled.is_ready());
+        if let Poll::Ready(wrote) = polled {
+            self.listen(wrote);
+        }
+    }
+
+    /// Notes that the system has given the connection up.
+    fn listen<T>(&self, moved: &io::Result<T>) {
+        if let Err(error) = moved
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            self.activity.fall_silent();
         }
     }
 
@@ -81,8 +94,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if polled.is_ready() {
+        if let Poll::Ready(read) = &polled {
             self.activity.read(buf.filled().len() - before);
+            self.listen(read);
         }
         if self.expects_tls
             && let Some(&first) = buf.filled().get(before)
@@ -104,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.activity.wrote(polled.is_ready());
+        self.wrote(&polled);
         polled
     }
 
@@ -114,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.activity.wrote(polled.is_ready());
+        self.wrote(&polled);
         polled
     }
 
@@ -128,14 +142,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Some(linger) = &mut this.linger {
-            return linger.poll(&mut this.stream, cx).map(Ok);
+        if !this.activity.lingers() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if !this.activity.is_unread() {
+                return Poll::Ready(Ok(()));
+            }
+            this.activity.linger();
         }
-        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-        if !this.activity.is_unread() {
-            return Poll::Ready(Ok(()));
-        }
-        let linger = this.linger.insert(Linger::new());
-        linger.poll(&mut this.stream, cx).map(Ok)
+        poll_drop(&mut this.stream, cx).map(Ok)
     }
 }

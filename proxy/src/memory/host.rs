@@ -31,6 +31,8 @@ pub(super) struct Host {
     pub(super) cuts: VecDeque<(Flow, u64, Cut)>,
     /// How often somebody tried to connect to it.
     pub(super) connects: u64,
+    /// After what silence its system gives up a connection; none: as systems are set by default.
+    pub(super) silence: Option<Duration>,
     links: Vec<(Weak<Link>, Side)>,
     /// Links are counted again when there are so many.
     recount: usize,

@@ -57,6 +57,8 @@ pub(super) struct Making {
     pub(super) seed: u64,
     /// The hosts, in the same order.
     pub(super) hosts: [IpAddr; 2],
+    /// After what silence their systems give it up.
+    pub(super) silences: [Duration; 2],
 }
 
 #[derive(Debug)]
@@ -76,14 +78,17 @@ struct State {
 struct Half {
     out: Pipe,
     frozen: bool,
+    /// After what silence its host's system gives the connection up.
+    silence: Duration,
     cut: Cut,
 }
 
 impl Half {
-    fn new(out: Pipe) -> Self {
+    fn new(out: Pipe, silence: Duration) -> Self {
         Self {
             out,
             frozen: false,
+            silence,
             cut: Cut::Reset,
         }
     }
@@ -96,10 +101,11 @@ impl Link {
     pub(super) fn new(making: Making) -> Arc<Self> {
         let [from_accepted, from_connected] = making.passages;
         let [accepted, connected] = making.hosts;
-        let pipe = |passage, seed| Half::new(Pipe::new(making.capacity, passage, seed));
+        let half =
+            |passage, seed, silence| Half::new(Pipe::new(making.capacity, passage, seed), silence);
         let state = State {
-            accepted: pipe(from_accepted, making.seed),
-            connected: pipe(from_connected, !making.seed),
+            accepted: half(from_accepted, making.seed, making.silences[0]),
+            connected: half(from_connected, !making.seed, making.silences[1]),
             fragments: making.fragments,
             lost: false,
             owed: None,
@@ -213,12 +219,14 @@ impl Link {
             state.reset(side, now);
             state.half(side).out.hold(lost, now);
             if lost {
-                state.half(side.other()).out.hold(true, now);
-                state.half(side.other()).out.give_up_writing(now + SILENCE);
+                let other = state.half(side.other());
+                other.out.hold(true, now);
+                other.out.give_up_writing(now + other.silence);
             } else {
                 // Its system asks whether the other end is there.
+                let asked = now + state.half(side.other()).silence / 2;
                 let out = &mut state.half(side).out;
-                out.give_up_reading(io::ErrorKind::ConnectionReset, now + SILENCE / 2);
+                out.give_up_reading(io::ErrorKind::ConnectionReset, asked);
             }
         });
     }
@@ -273,11 +281,12 @@ impl State {
     /// What `side` wrote still arrives; what it did not read is lost. Nobody is told of a reset
     /// that does not get through.
     fn reset(&mut self, side: Side, now: Instant) {
+        let silence = self.half(side.other()).silence;
         let out = &mut self.half(side).out;
         let told = out.reset(now);
         let told = (!out.is_held()).then_some(told);
         if told.is_none() {
-            out.give_up_reading(io::ErrorKind::TimedOut, now + SILENCE);
+            out.give_up_reading(io::ErrorKind::TimedOut, now + silence);
         }
         self.half(side.other()).out.refuse(told);
     }
@@ -335,7 +344,3 @@ impl State {
 fn wake(woken: Woken) {
     woken.into_iter().flatten().for_each(Waker::wake);
 }
-
-/// How long the system of the other end asks before it gives a connection up; as the system's
-/// network has it set.
-const SILENCE: Duration = crate::network::SILENCE;

@@ -6,7 +6,7 @@ use super::listener::{Backlog, MemoryListener};
 use super::names::Names;
 use super::passage::Passage;
 use super::stream::MemoryStream;
-use crate::network::{Address, Network, Resolved, ServiceRecords};
+use crate::network::{Address, Network, Resolved, SILENCE, ServiceRecords};
 use crate::settings::DnsResolver;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// A network inside this process, as one of its hosts sees it. Clones share the network.
 #[derive(Clone, Debug)]
@@ -207,6 +208,7 @@ impl MemoryNetwork {
             passages: [(there, here), (here, there)].map(|way| shared.passage(way)),
             seed: u64::from(port).wrapping_mul(GOLDEN),
             hosts: [there, here],
+            silences: [there, here].map(|ip| shared.host(ip).silence.unwrap_or(SILENCE)),
         });
         for (ip, side) in [(here, Side::Connected), (there, Side::Accepted)] {
             let host = shared.host(ip);
@@ -266,6 +268,11 @@ impl Network for MemoryNetwork {
     type Parcel = MemoryStream;
     type Listener = MemoryListener;
     type Socket = MemoryListener;
+
+    /// That of the host's system, for connections from now on.
+    fn set_silence(&self, silence: Duration) {
+        self.lock().host(self.source).silence = Some(silence);
+    }
 
     fn bind(&self, mut address: SocketAddr) -> io::Result<Self::Socket> {
         if address.port() == 0 {

@@ -32,6 +32,10 @@ pub trait Network: Clone + Send + Sync + 'static {
     /// A listening socket before it has a thread.
     type Socket: Send + 'static;
 
+    /// From now on the system gives up connections, whose other end was not heard of for so long,
+    /// whatever it was sent or asked (TCP keep-alive): those that are made or accepted from now on.
+    fn set_silence(&self, silence: Duration);
+
     /// Opens a listening socket.
     ///
     /// # Errors
@@ -132,8 +136,8 @@ pub struct ServiceTarget {
     pub port: u16,
 }
 
-/// How long nothing may be heard of the other end of a connection, whatever it was sent or asked
-/// (TCP keep-alive), before the system gives it up. An event stream has no deadline of its own, so
-/// a peer that vanished without a word would hold its client for ever. Shorter than the 90 s for
-/// which clients put up with silence, longer than a router takes to start.
+/// How long nothing may be heard of the other end of a connection, unless the limits say otherwise.
+/// An event stream has no deadline of its own, so a peer that vanished without a word would hold its
+/// client for ever. Shorter than the 90 s for which clients put up with silence, longer than a
+/// router takes to start.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);

@@ -4,20 +4,33 @@ use super::resolver::Resolver;
 use super::unix::{self, SocketFile};
 use super::{Address, Network, Resolved, SILENCE, ServiceRecords};
 use crate::settings::DnsResolver;
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 /// The operating system's network.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SystemNetwork {
     /// Made when the first name is looked up, since it belongs to the runtime it is used in.
     resolver: Arc<OnceLock<Option<Resolver>>>,
+    /// In milliseconds.
+    silence: Arc<AtomicU64>,
+}
+
+impl Default for SystemNetwork {
+    fn default() -> Self {
+        Self {
+            resolver: Arc::default(),
+            silence: Arc::new(AtomicU64::new(millis(SILENCE))),
+        }
+    }
 }
 
 /// A connection of the operating system: over a network, or over a socket in the file system.
@@ -35,8 +48,8 @@ pub enum SystemSocket {
 /// A listening socket of the operating system.
 #[derive(Debug)]
 pub enum SystemListener {
-    /// It has an address and a port.
-    Tcp(TcpListener),
+    /// It has an address and a port. What it accepts notices such a silence, in milliseconds.
+    Tcp(TcpListener, Cell<u64>),
     /// It has a place in the file system. In this order, for [`SocketFile`]'s sake.
     Unix(SocketFile, UnixListener),
 }
@@ -47,6 +60,10 @@ impl Network for SystemNetwork {
     type Listener = SystemListener;
     type Socket = SystemSocket;
 
+    fn set_silence(&self, silence: Duration) {
+        self.silence.store(millis(silence), Ordering::Relaxed);
+    }
+
     fn bind(&self, address: SocketAddr) -> io::Result<Self::Socket> {
         let domain = socket2::Domain::for_address(address);
         let socket =
@@ -55,8 +72,6 @@ impl Network for SystemNetwork {
         // instance would share the port unnoticed.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
-        // What is accepted inherits this.
-        notice_silence(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         Ok(SystemSocket::Tcp(socket.into()))
@@ -80,7 +95,10 @@ impl Network for SystemNetwork {
 
     fn listen(&self, socket: Self::Socket) -> io::Result<Self::Listener> {
         match socket {
-            SystemSocket::Tcp(listener) => TcpListener::from_std(listener).map(SystemListener::Tcp),
+            SystemSocket::Tcp(listener) => {
+                let listener = TcpListener::from_std(listener)?;
+                Ok(SystemListener::Tcp(listener, Cell::default()))
+            }
             SystemSocket::Unix(file, listener) => {
                 let listener = UnixListener::from_std(listener)?;
                 Ok(SystemListener::Unix(file, listener))
@@ -93,9 +111,16 @@ impl Network for SystemNetwork {
         listener: &Self::Listener,
     ) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
         match listener {
-            SystemListener::Tcp(listener) => {
+            SystemListener::Tcp(listener, told) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
+                let silence = self.silence.load(Ordering::Relaxed);
+                if told.get() != silence {
+                    notice_silence(&stream, silence)?;
+                    // What is accepted from now on inherits it, and nobody has to be told again.
+                    notice_silence(listener, silence)?;
+                    told.set(silence);
+                }
                 Ok((Either::Left(stream), Some(address)))
             }
             SystemListener::Unix(_, listener) => {
@@ -122,7 +147,7 @@ impl Network for SystemNetwork {
     async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        notice_silence(&stream)?;
+        notice_silence(&stream, self.silence.load(Ordering::Relaxed))?;
         Ok(Either::Left(stream))
     }
 
@@ -163,16 +188,21 @@ impl SystemNetwork {
 
 /// Lets the system give a connection up of whose other end nothing is heard: asked (keep-alive)
 /// while nothing is under way, unanswered (RFC 5482) while something is.
-fn notice_silence<S: AsFd>(socket: &S) -> io::Result<()> {
+fn notice_silence<S: AsFd>(socket: &S, millis: u64) -> io::Result<()> {
+    let silence = Duration::from_millis(millis);
     let keepalive = socket2::TcpKeepalive::new()
-        .with_time(SILENCE / 2)
-        .with_interval(SILENCE / 6)
+        .with_time(silence / 2)
+        .with_interval(silence / 6)
         .with_retries(3);
     let socket = socket2::SockRef::from(socket);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(SILENCE))?;
+    socket.set_tcp_user_timeout(Some(silence))?;
     Ok(())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The system does not say how long its answers are good.
@@ -180,3 +210,32 @@ const SYSTEM_TTL: Duration = Duration::from_secs(30);
 /// Clients that wait to be accepted: enough for a burst of a few thousand at once, as nginx and
 /// `HAProxy` are run in practice. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn silence(stream: &SystemStream) -> Duration {
+        let Either::Left(stream) = stream else {
+            panic!("no TCP");
+        };
+        let socket = socket2::SockRef::from(stream);
+        assert!(socket.keepalive().unwrap());
+        socket.tcp_keepalive_time().unwrap() * 2
+    }
+
+    #[tokio::test]
+    async fn either_end_of_a_connection_notices_silence() {
+        let network = SystemNetwork::default();
+        let socket = network.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = network.local_address(&socket).unwrap().tcp().unwrap();
+        let listener = network.listen(socket).unwrap();
+        for seconds in [60, 60, 20, 20, 60] {
+            let expected = Duration::from_secs(seconds);
+            network.set_silence(expected);
+            let made = network.connect(address).await.unwrap();
+            let (accepted, _) = network.accept(&listener).await.unwrap();
+            assert_eq!([silence(&made), silence(&accepted)], [expected; 2]);
+        }
+    }
+}

@@ -204,6 +204,7 @@ impl<N: Network, H: Hooks> Front<N, H> {
             .shared
             .replay
             .set_limit(rules.limits.replay_total);
+        self.thread.network.set_silence(rules.limits.silence);
         self.thread.shared.rules.store(Arc::new(rules));
         for (listener, local, wanted) in fresh {
             reloaded.opened.push(local.clone());

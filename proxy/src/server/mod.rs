@@ -74,6 +74,7 @@ impl<N: Network, H: Hooks> Server<N, H> {
         clock: ClockSource,
         settings: &ServerSettings,
     ) -> io::Result<Self> {
+        network.set_silence(settings.limits.silence);
         let mut sockets = Vec::new();
         for listener in &settings.listeners {
             sockets.push((open(&network, listener)?, listener.clone()));

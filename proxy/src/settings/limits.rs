@@ -1,5 +1,6 @@
 //! Bounds on what clients and peers may cost.
 
+use crate::network::SILENCE;
 use std::time::Duration;
 
 /// Bounds on what clients and peers may cost. Each has a metric that counts when it bites.
@@ -20,8 +21,14 @@ pub struct Limits {
     pub body_min_rate: u32,
     /// A response that makes no progress because the client does not read.
     pub write_stall: Duration,
+    /// What a client still sends after the last answer of a connection is dropped for so long, so
+    /// that it can read that answer.
+    pub linger: Duration,
     /// Silence between two requests of a connection.
     pub keep_alive: Duration,
+    /// How long nothing may be heard of the other end of a connection of TCP, a client's or a
+    /// peer's, whatever it was sent or asked, before the system gives it up.
+    pub silence: Duration,
     /// Requests on one connection before it is closed; 0: no cap.
     pub requests_per_connection: u32,
     /// Bytes of a request head.
@@ -69,7 +76,9 @@ impl Default for Limits {
             body_idle: Duration::from_secs(30),
             body_min_rate: 240,
             write_stall: Duration::from_secs(30),
+            linger: Duration::from_secs(5),
             keep_alive: Duration::from_secs(75),
+            silence: SILENCE,
             requests_per_connection: 10_000,
             head_size: 32 * 1024,
             target_size: 8 * 1024,

@@ -5,6 +5,7 @@ mod connection;
 pub(crate) mod h1;
 mod h2;
 mod head;
+mod limit;
 mod pool;
 mod race;
 
@@ -13,4 +14,5 @@ pub(crate) use connection::{BodyError, Connection, ExchangeError, HeadLimits, Li
 pub(crate) use h1::Fault;
 pub(crate) use h2::{Bounds, Shared};
 pub use head::UpstreamHead;
+pub(crate) use limit::exceeded;
 pub(crate) use pool::Pools;

@@ -58,6 +58,8 @@ mod shaping_limits;
 #[cfg(test)]
 mod shaping_routes;
 #[cfg(test)]
+mod silence;
+#[cfg(test)]
 mod sim;
 #[cfg(test)]
 mod stream;

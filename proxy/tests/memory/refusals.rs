@@ -273,20 +273,26 @@ fn a_client_that_goes_on_sending_is_not_reset_before_it_has_read_its_answer() {
 
 #[test]
 fn a_client_that_never_stops_sending_is_let_go() {
-    run(async {
-        let world = World::new(1);
-        let mut client = Client::new(&world).await;
-        let head =
-            "POST /x HTTP/1.1\r\nhost: a\r\nexpect: x\r\ncontent-length: 99999999999\r\n\r\n";
-        client.send(head.as_bytes()).await;
-        let began = tokio::time::Instant::now();
-        while client.wire.write(b"more").await.is_ok() {
-            settle(Duration::from_millis(100)).await;
-        }
-        let took = began.elapsed();
-        let expected = Duration::from_secs(5)..Duration::from_secs(6);
-        assert!(expected.contains(&took), "{took:?} of virtual time");
-        settle(Duration::from_secs(1)).await;
-        assert_eq!(world.metrics.connections_active.get(), 0);
-    });
+    for linger in [5, 20] {
+        run(async {
+            let mut plan = Plan::new(1);
+            assert_eq!(plan.limits.linger, Duration::from_secs(5));
+            plan.limits.linger = Duration::from_secs(linger);
+            let world = plan.start();
+            let mut client = Client::new(&world).await;
+            let head =
+                "POST /x HTTP/1.1\r\nhost: a\r\nexpect: x\r\ncontent-length: 99999999999\r\n\r\n";
+            client.send(head.as_bytes()).await;
+            let began = tokio::time::Instant::now();
+            while client.wire.write(b"more").await.is_ok() {
+                settle(Duration::from_millis(100)).await;
+            }
+            let took = began.elapsed();
+            let expected = Duration::from_secs(linger)..Duration::from_secs(linger + 1);
+            assert!(expected.contains(&took), "{took:?} of virtual time");
+            settle(Duration::from_secs(1)).await;
+            assert_eq!(world.metrics.connections_active.get(), 0);
+            assert_eq!(world.metrics.limits.linger.get(), 1);
+        });
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prometheus_client::encoding::DescriptorEncoder;
-use proxy::metrics::{NameMetrics, TlsMetrics};
+use proxy::metrics::{LimitMetrics, NameMetrics, TlsMetrics};
 use proxy::server::Stage;
 
 use super::super::observed::Observed;
@@ -70,33 +70,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         metrics.panics.get(),
     )?;
     names(encoder, &metrics.names)?;
-    let limits = &metrics.limits;
-    let hits = [
-        ("body_timeout", &limits.body_timeout),
-        ("chunk_extensions", &limits.chunk_extensions),
-        ("connections", &limits.connections),
-        ("connections_per_address", &limits.connections_per_address),
-        ("descriptors", &limits.descriptors),
-        ("head", &limits.head),
-        ("head_timeout", &limits.head_timeout),
-        ("http2_frames", &limits.http2_frames),
-        ("http2_resets", &limits.http2_resets),
-        ("interim_responses", &limits.interim_responses),
-        ("keep_alive", &limits.keep_alive),
-        ("max_body", &limits.max_body),
-        ("parse", &limits.parse),
-        ("replay", &limits.replay),
-        ("requests_per_connection", &limits.requests),
-        ("tls_handshake", &limits.tls_handshake),
-        ("trailers", &limits.trailers),
-        ("upstream_head", &limits.upstream_head),
-        ("write_stall", &limits.write_stall),
-    ];
-    counters(
-        encoder,
-        ("backstay_limit_hits", "How often each limit bit"),
-        hits.map(|(limit, counter)| (vec![("limit", limit)], counter.get())),
-    )?;
+    limits(encoder, &metrics.limits)?;
     tls(encoder, &metrics.tls)?;
     reloads(encoder, &observed.reloads)?;
     if let Some(dropped) = &observed.access_log {
@@ -110,6 +84,37 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         )?;
     }
     Ok(())
+}
+
+fn limits(encoder: &mut DescriptorEncoder<'_>, limits: &LimitMetrics) -> fmt::Result {
+    let hits = [
+        ("body_timeout", &limits.body_timeout),
+        ("chunk_extensions", &limits.chunk_extensions),
+        ("connections", &limits.connections),
+        ("connections_per_address", &limits.connections_per_address),
+        ("descriptors", &limits.descriptors),
+        ("head", &limits.head),
+        ("head_timeout", &limits.head_timeout),
+        ("http2_frames", &limits.http2_frames),
+        ("http2_resets", &limits.http2_resets),
+        ("interim_responses", &limits.interim_responses),
+        ("keep_alive", &limits.keep_alive),
+        ("linger", &limits.linger),
+        ("max_body", &limits.max_body),
+        ("parse", &limits.parse),
+        ("replay", &limits.replay),
+        ("requests_per_connection", &limits.requests),
+        ("silence", &limits.silence),
+        ("tls_handshake", &limits.tls_handshake),
+        ("trailers", &limits.trailers),
+        ("upstream_head", &limits.upstream_head),
+        ("write_stall", &limits.write_stall),
+    ];
+    counters(
+        encoder,
+        ("backstay_limit_hits", "How often each limit bit"),
+        hits.map(|(limit, counter)| (vec![("limit", limit)], counter.get())),
+    )
 }
 
 fn tls(encoder: &mut DescriptorEncoder<'_>, metrics: &TlsMetrics) -> fmt::Result {
