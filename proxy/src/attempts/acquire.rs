@@ -8,7 +8,7 @@ use crate::settings::HttpVersion;
 use crate::thread::Thread;
 use crate::upstream::{ConnectError, Connection, Shared, open, speaks_http2};
 use http::uri::Scheme;
-use lb::{Cause, Failure, PeerIndex, Received, Sent};
+use lb::{Cause, Failure, PeerIndex, Received, Sent, Time};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,25 +49,34 @@ pub(crate) async fn acquire<N: Network, H: Hooks>(
         Some(total) if total <= thread.clock.now() => Failed::Total(Sent::Nothing),
         _ => failed(index, Cause::ConnectTimeout, None),
     };
-    let mut limit = target
-        .timeouts
-        .connect
-        .min(bounds.per_try.unwrap_or(Duration::MAX));
-    if let Some(total) = bounds.total {
-        limit = limit.min(total.since(began));
-    }
-    let turn = thread.pools.turn(peer).filter(|_| shares);
-    let Some(turn) = turn else {
-        return dial(thread, target, index, (version, limit), late).await;
+    let left = |since: Time| {
+        let ends = [
+            Some(since + target.timeouts.connect),
+            bounds.per_try.map(|per_try| began + per_try),
+            bounds.total,
+        ];
+        let end = ends.into_iter().flatten().min().unwrap_or(since);
+        end.since(thread.clock.now())
     };
-    let Ok(_turn) = tokio::time::timeout(limit, turn.lock()).await else {
-        return Err(late());
+    let dials = thread.pools.dials(peer).filter(|_| shares);
+    let Some(dials) = dials else {
+        return dial(thread, target, index, (version, left(began)), late).await;
     };
-    if let Some(connection) = lease() {
-        return Ok(connection);
+    let wanting = dials.want();
+    loop {
+        let left = left(wanting.since(began));
+        if left.is_zero() {
+            return Err(late());
+        }
+        if let Some(_dialing) = wanting.dial() {
+            return dial(thread, target, index, (version, left), late).await;
+        }
+        // Too late or not, there is more to look at then.
+        drop(tokio::time::timeout(left, wanting.ended()).await);
+        if let Some(connection) = lease() {
+            return Ok(connection);
+        }
     }
-    let left = limit.saturating_sub(thread.clock.now().since(began));
-    dial(thread, target, index, (version, left), late).await
 }
 
 /// Makes a connection, and shares it if others can use it at the same time.
@@ -91,6 +100,12 @@ async fn dial<N: Network, H: Hooks>(
             return Err(failed(index, Cause::Tls, Some(Arc::new(error))));
         }
     };
+    let progress = || {
+        if let Some(dials) = thread.pools.shared.dials(peer.number) {
+            dials.progress(thread.clock.now());
+        }
+    };
+    progress();
     peer.tls_succeeded();
     peer.metrics.connections.increment();
     let http2 = speaks_http2(version, &stream);
@@ -111,6 +126,7 @@ async fn dial<N: Network, H: Hooks>(
         Ok(Err(error)) => return Err(failed(index, Cause::Connect, Some(Arc::new(error)))),
         Err(_) => return Err(late()),
     };
+    progress();
     let exchange = shared.lease();
     let settings = &target.group.settings;
     let (keep, most) = (settings.pool_idle, settings.pool_size);

@@ -1,7 +1,7 @@
 //! Connections that wait for requests, per thread and per peer: no locks, last in first out.
 
 use super::connection::Connection;
-use super::h2::SharedPool;
+use super::h2::{Dials, SharedPool};
 use crate::group::Peer;
 use crate::settings::HttpVersion;
 use lb::Time;
@@ -10,7 +10,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Mutex;
 
 /// The idle connections of one thread.
 pub(crate) struct Pools<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
@@ -33,12 +32,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pools<S> {
         }
     }
 
-    /// What to wait for before connecting to a peer whose connections are shared.
-    pub(crate) fn turn(&self, peer: &Peer) -> Option<Rc<Mutex<()>>> {
+    /// Who connects to a peer whose connections are shared.
+    pub(crate) fn dials(&self, peer: &Peer) -> Option<Rc<Dials>> {
         if peer.http_version == HttpVersion::Http2 {
             self.shared.learn(peer.number, true);
         }
-        self.shared.turn(peer.number)
+        self.shared.dials(peer.number)
     }
 
     /// The connection that was used last and still stands.

@@ -1,6 +1,6 @@
 //! What a proxy must refuse, from clients and from peers.
 
-use crate::support::{Ask, Broken, Client, Reply, Script, Step, World, run, settle};
+use crate::support::{Ask, Broken, Client, Plan, Reply, Script, Step, World, run, settle};
 use std::time::Duration;
 
 /// Sends bytes and reads one answer.

@@ -2,6 +2,7 @@
 
 mod connect;
 mod counted;
+mod dials;
 mod driver;
 mod exchange;
 mod failure;
@@ -11,6 +12,7 @@ mod pump;
 mod request;
 mod shared;
 
+pub(crate) use dials::Dials;
 pub(crate) use exchange::Exchange;
 pub(crate) use pipe::Pipe;
 pub(crate) use pool::SharedPool;

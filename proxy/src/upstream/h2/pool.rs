@@ -1,5 +1,6 @@
-//! The HTTP/2 connections of one thread: shared while they stand, made one at a time.
+//! The HTTP/2 connections of one thread: shared while they stand.
 
+use super::dials::Dials;
 use super::exchange::Exchange;
 use super::shared::Shared;
 use lb::Time;
@@ -7,7 +8,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// The HTTP/2 connections of one thread, by the process-wide number of the peer.
 #[derive(Default)]
@@ -17,8 +17,8 @@ pub(crate) struct SharedPool(RefCell<Vec<Peer>>);
 struct Peer {
     open: Vec<Shared>,
     keep: Duration,
-    /// Whose turn it is to connect; there once the peer is known to speak HTTP/2.
-    turn: Option<Rc<Mutex<()>>>,
+    /// Who connects; there once the peer is known to speak HTTP/2.
+    dials: Option<Rc<Dials>>,
 }
 
 impl SharedPool {
@@ -28,10 +28,9 @@ impl SharedPool {
         peers.get(peer)?.open.iter().find_map(Shared::lease)
     }
 
-    /// Who wants to connect to a peer that speaks HTTP/2 waits for this, and looks again: requests
-    /// that come at once share what the first of them makes.
-    pub(crate) fn turn(&self, peer: usize) -> Option<Rc<Mutex<()>>> {
-        self.0.borrow().get(peer)?.turn.clone()
+    /// Who connects to a peer that speaks HTTP/2.
+    pub(crate) fn dials(&self, peer: usize) -> Option<Rc<Dials>> {
+        self.0.borrow().get(peer)?.dials.clone()
     }
 
     /// Whether the peer speaks HTTP/2, as far as is known.
@@ -45,9 +44,12 @@ impl SharedPool {
         }
         if let Some(peer) = peers.get_mut(peer) {
             if !speaks {
-                peer.turn = None;
-            } else if peer.turn.is_none() {
-                peer.turn = Some(Rc::default());
+                if let Some(dials) = peer.dials.take() {
+                    // Whoever waits needs a connection of its own.
+                    dials.made(1);
+                }
+            } else if peer.dials.is_none() {
+                peer.dials = Some(Rc::default());
             }
         }
     }
@@ -59,7 +61,11 @@ impl SharedPool {
         if let Some(peer) = self.0.borrow_mut().get_mut(peer) {
             peer.keep = keep;
             peer.open.retain(Shared::is_open);
-            if peer.open.len() < most {
+            let shares = peer.open.len() < most;
+            if let Some(dials) = &peer.dials {
+                dials.made(if shares { connection.streams() } else { 1 });
+            }
+            if shares {
                 peer.open.push(connection);
             }
         }

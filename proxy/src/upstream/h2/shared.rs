@@ -96,8 +96,7 @@ impl Shared {
     /// A place for one request, unless the connection is full or about to end.
     pub(crate) fn lease(&self) -> Option<Exchange> {
         let state = &self.0;
-        let most = state.most.min(state.sender.current_max_send_streams());
-        if state.active.get() >= most || !self.is_open() {
+        if state.active.get() >= self.streams() || !self.is_open() {
             return None;
         }
         let begun = state.begun.get();
@@ -106,6 +105,12 @@ impl Shared {
         state.idle.set(None);
         let lease = Lease(self.clone());
         Some(Exchange::new(lease, begun > 0))
+    }
+
+    /// How many requests it takes at once, as far as the peer has said.
+    pub(super) fn streams(&self) -> usize {
+        let state = &self.0;
+        state.most.min(state.sender.current_max_send_streams())
     }
 
     /// Whether it takes requests: neither an error nor a GOAWAY has ended it (RFC 9113 §6.8).

@@ -3,6 +3,7 @@
 mod bounds;
 mod clients;
 mod connections;
+mod dials;
 mod floods;
 mod goodbyes;
 mod heads;
