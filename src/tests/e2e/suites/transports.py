@@ -26,7 +26,7 @@ from suites.pairs import run_jobs
 from suites.three_peers import sessions
 
 SERVERS = ("python-v1", "python-v2", "typescript-v1", "typescript-v2", "rmcp")
-READERS, KILLS = 32, 5
+READERS, KILLS = 32, 4
 
 
 def run(suite):
