@@ -3,8 +3,8 @@
 use super::continuity::Bindings;
 use super::ctx::Ctx;
 use super::discover;
-use crate::error::ProxyError;
-use crate::hooks::Reply;
+use crate::error::{AttemptError, Phase, ProxyError};
+use crate::hooks::{Reply, RetryDecision};
 use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply};
 use crate::mcp::{Asked, Era, Kind, Message, agree};
 use crate::reply;
@@ -68,6 +68,18 @@ pub(super) fn is_loss(error: &ProxyError) -> bool {
         ProxyError::Attempt(_) => true,
         ProxyError::NoPeer(none) => !matches!(none, NoPeer::Busy),
         ProxyError::Exhausted(_) | ProxyError::Hook(_) | ProxyError::Total(_) => false,
+    }
+}
+
+/// What follows an exchange that broke. An answer that was held until it is whole has not begun
+/// for its client, so a cut of it is a failure like any other; one that belongs to an MCP session
+/// moves with it.
+pub(super) fn after(error: &AttemptError, ctx: &Ctx) -> RetryDecision {
+    let free = ctx.mcp.as_ref().is_some_and(|mcp| mcp.session.is_none());
+    if error.phase == Phase::Body && free {
+        RetryDecision::NextPeer { backoff: None }
+    } else {
+        RetryDecision::Policy
     }
 }
 

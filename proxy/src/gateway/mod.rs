@@ -27,10 +27,10 @@ pub use access::{AccessSink, Entry};
 pub use ctx::Ctx;
 pub use snapshot::{Snapshot, SnapshotError};
 
-use crate::error::ProxyError;
+use crate::error::{AttemptError, ProxyError};
 use crate::group::{Departed, Group};
 use crate::hooks::{
-    Attempt, Flow, Hooks, Lost, Prefix, Reply, ResponseAction, Target, UpstreamHead,
+    Attempt, Flow, Hooks, Lost, Prefix, Reply, ResponseAction, RetryDecision, Target, UpstreamHead,
 };
 use crate::server::{Control, ReloadError, Reloaded, ServerSettings};
 use crate::session::{ConnectionInfo, Report, Session};
@@ -243,6 +243,15 @@ impl Hooks for Gateway {
                 action
             }
         }
+    }
+
+    fn error_while_proxy(
+        &self,
+        _: &Attempt<'_>,
+        error: &AttemptError,
+        ctx: &mut Ctx,
+    ) -> RetryDecision {
+        faults::after(error, ctx)
     }
 
     fn repeat_safe(&self, session: &Session, ctx: &mut Ctx) -> bool {
