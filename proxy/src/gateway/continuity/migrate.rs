@@ -133,7 +133,10 @@ impl Move<'_> {
             | StatusCode::GATEWAY_TIMEOUT => return Err(Refusal::OutOfReach),
             _ => return Err(Refusal::Unfit),
         }
-        let upstream = answer.head.headers.get(&header::SESSION_ID).cloned();
+        // A copy: a value of a head holds on to the whole buffer that it was read into, and this one
+        // is kept as long as the MCP session.
+        let upstream = answer.head.headers.get(&header::SESSION_ID);
+        let upstream = upstream.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let body = result(&mut answer).await?;
         drop(answer);
         let place = Place {
