@@ -27,6 +27,7 @@ mod mirror;
 mod name;
 mod principal;
 mod version;
+pub mod whole;
 mod wire;
 
 pub mod addressing;

@@ -155,3 +155,53 @@ fn a_head_that_belies_its_body_is_told_when_the_peer_is_lost() {
         });
     }
 }
+
+/// Half an answer has not begun for its client: what may run twice is asked for again.
+#[test]
+fn an_answer_of_the_modern_era_that_is_cut_is_asked_for_again() {
+    for (method, status, attempts) in [("tools/list", 200, 2), ("tools/call", 503, 1)] {
+        run(async {
+            let gate = Gate::of(group("g", &[0, 1]));
+            let whole = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+            let (begun, rest) = whole.as_bytes().split_at(9);
+            let json = |answer: Answer| answer.field("content-type", "application/json");
+            let pieces = Answer::new(200, "").pieces(&[begun, rest], Form::Chunked, Duration::ZERO);
+            for peer in &gate.peers {
+                peer.always(Script::answer(json(Answer::new(200, whole))));
+            }
+            gate.peers[0].next(Script::answer(json(pieces.cut(1, End::Reset))));
+            let body = POST.replace("tools/list", method);
+            let ask = call()
+                .body(&*body)
+                .field("mcp-protocol-version", "2026-07-28")
+                .field("mcp-method", method);
+            let seen = gate.ask(&ask).await;
+            assert_eq!(seen.status, status, "{method}: {}", seen.text());
+            assert_eq!(gate.ledger.entries().len(), attempts, "{method}");
+        });
+    }
+}
+
+/// Rule 13: what a dead peer leaves of an event never reaches the client, who would take it for a
+/// broken message or for a broken stream.
+#[test]
+fn half_an_event_is_left_out() {
+    for cut in [
+        &b"event: message\nda"[..],
+        b"event: message\r\ndata: {\"jsonrpc\"",
+        b"id: 1\n",
+    ] {
+        run(async {
+            let gate = Gate::of(group("g", &[0]));
+            let pieces: [&[u8]; 3] = [b": hi\n\n", cut, b"never sent"];
+            let answer = events(&pieces).cut(2, End::Reset);
+            gate.peers[0].always(Script::answer(answer));
+            let ask = call().body(&*POST.replace("tools/list", "tools/call"));
+            let text = gate.ask(&ask).await.text();
+            let events: Vec<_> = text.split_terminator("\n\n").collect();
+            assert_eq!(events.len(), 2, "{text}");
+            assert!(events[1].contains(r#""delivery":"unknown""#), "{text}");
+            assert!(!text.contains("incomplete"), "{text}");
+        });
+    }
+}

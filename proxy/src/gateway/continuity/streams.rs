@@ -5,6 +5,7 @@ use crate::hooks::{Prefix, Reply, ResponseAction, Stop, Transform};
 use crate::mcp::fault::{Cause, Delivery, Fault, Position};
 use crate::mcp::rewriter::Rewriter;
 use crate::mcp::sse::{End, Scanner};
+use crate::mcp::whole::Whole;
 use crate::mcp::{Era, Message};
 use bytes::{Bytes, BytesMut};
 use std::cell::RefCell;
@@ -92,6 +93,7 @@ pub(in crate::gateway) struct Answering {
     track: Track,
     /// Goes on with another peer's answer: the request may run twice.
     safe: bool,
+    whole: Whole,
     before: Bytes,
     marking: Option<Marking>,
     rewriter: Option<Rewriter>,
@@ -112,6 +114,7 @@ impl Answering {
             era,
             track,
             safe,
+            whole: Whole::default(),
             before,
             marking: None,
             rewriter,
@@ -123,7 +126,21 @@ impl Answering {
         Self { marking, ..self }
     }
 
-    fn last_words(&mut self, end: End) -> Option<Bytes> {
+    fn pass(&mut self, piece: Bytes) -> Bytes {
+        let piece = match &mut self.marking {
+            Some(marking) => marking.push(&piece),
+            None => piece,
+        };
+        let piece = rewritten(&mut self.before, self.rewriter.as_mut(), piece);
+        self.scanner.scan(&piece);
+        if self.safe {
+            self.track.note(&self.scanner);
+        }
+        piece
+    }
+
+    /// What comes last, after `rest`.
+    fn last_words(&mut self, end: End, rest: &Bytes) -> Option<Bytes> {
         let fault = Fault {
             cause: Cause::PeerLost,
             delivery: Delivery::Unknown,
@@ -134,7 +151,7 @@ impl Answering {
         let held = [held.unwrap_or_default(), unmarked.unwrap_or_default()].concat();
         self.scanner.scan(&held);
         let last = self.scanner.last_words(self.era, end, &fault);
-        let all = [&held[..], &last.unwrap_or_default()].concat();
+        let all = [&rest[..], &held, &last.unwrap_or_default()].concat();
         (!all.is_empty()).then(|| all.into())
     }
 }
@@ -150,16 +167,8 @@ fn resumed(track: &Track, generation: u32) -> (Bytes, Option<Rewriter>) {
 
 impl Transform for Answering {
     fn data(&mut self, piece: Bytes) -> Bytes {
-        let piece = match &mut self.marking {
-            Some(marking) => marking.push(&piece),
-            None => piece,
-        };
-        let piece = rewritten(&mut self.before, self.rewriter.as_mut(), piece);
-        self.scanner.scan(&piece);
-        if self.safe {
-            self.track.note(&self.scanner);
-        }
-        piece
+        let whole = self.whole.push(piece);
+        self.pass(whole)
     }
 
     fn goes_on(&self, stop: Stop) -> bool {
@@ -169,11 +178,13 @@ impl Transform for Answering {
     }
 
     fn end(&mut self) -> Option<Bytes> {
-        self.last_words(End::Clean)
+        let rest = self.whole.finish();
+        let rest = self.pass(rest);
+        self.last_words(End::Clean, &rest)
     }
 
     fn cut(&mut self) -> Option<Bytes> {
-        self.last_words(End::Broken)
+        self.last_words(End::Broken, &Bytes::new())
     }
 }
 
@@ -183,6 +194,7 @@ impl Transform for Answering {
 pub(in crate::gateway) struct Standing {
     scanner: Scanner,
     track: Track,
+    whole: Whole,
     before: Bytes,
     rewriter: Option<Rewriter>,
 }
@@ -201,18 +213,26 @@ impl Standing {
         Self {
             scanner: Scanner::new(Vec::new()),
             track,
+            whole: Whole::default(),
             before: before.freeze(),
             rewriter,
         }
     }
 }
 
-impl Transform for Standing {
-    fn data(&mut self, piece: Bytes) -> Bytes {
+impl Standing {
+    fn pass(&mut self, piece: Bytes) -> Bytes {
         let piece = rewritten(&mut self.before, self.rewriter.as_mut(), piece);
         self.scanner.scan(&piece);
         self.track.note(&self.scanner);
         piece
+    }
+}
+
+impl Transform for Standing {
+    fn data(&mut self, piece: Bytes) -> Bytes {
+        let whole = self.whole.push(piece);
+        self.pass(whole)
     }
 
     fn goes_on(&self, stop: Stop) -> bool {
@@ -220,8 +240,11 @@ impl Transform for Standing {
     }
 
     fn end(&mut self) -> Option<Bytes> {
-        let held = self.rewriter.as_mut().map(Rewriter::finish)?;
-        (!held.is_empty()).then_some(held)
+        let rest = self.whole.finish();
+        let rest = self.pass(rest);
+        let held = self.rewriter.as_mut().map(Rewriter::finish);
+        let all = [rest, held.unwrap_or_default()].concat();
+        (!all.is_empty()).then(|| all.into())
     }
 }
 
