@@ -16,7 +16,7 @@ from harness.process import kill_all  # noqa: E402
 from harness.proxy import troubled  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 
-SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice"]
+SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice", "survival", "thousand"]
 SUITES += ["wires", "http2", "resets", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
 SUITES += ["matrix", "modern"]
 SUITES += ["adversary"]

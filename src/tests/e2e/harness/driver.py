@@ -15,8 +15,8 @@ PATIENCE = 25
 
 
 def drivers(suite):
-    """One process of every SDK that can be driven, by its name."""
-    programs = {client.program: client.driver(suite) for client in CLIENTS if client.program != "rmcp"}
+    """One process of every SDK, by its name."""
+    programs = {client.program: client.driver(suite) for client in CLIENTS}
     return {program: Driver(suite, program, argv) for program, argv in programs.items()}
 
 

@@ -16,8 +16,16 @@ from suites.matrix.stage import Stage
 from suites.matrix.table import Table
 
 # Kinds of servers and how they answer; those in the first list are played always, and meet every client and moment.
-OFTEN = [("python-v1", "json-answers"), ("typescript-v1", "sse-answers")]
-SELDOM = [("python-v1", "sse-answers"), ("typescript-v1", "json-answers")]
+OFTEN = [("python-v2", "json-answers"), ("typescript-v1", "sse-answers"), ("rmcp", "sse-answers")]
+SELDOM = [
+    ("python-v1", "json-answers"),
+    ("python-v1", "sse-answers"),
+    ("typescript-v1", "json-answers"),
+    ("python-v2", "sse-answers"),
+    ("typescript-v2", "json-answers"),
+    ("typescript-v2", "sse-answers"),
+    ("rmcp", "json-answers"),
+]
 
 
 def run(suite):
@@ -43,7 +51,7 @@ def _stage(suite, name, transport, only, running, recorders, table):
         return
     stage = Stage(suite, title, kind)
     for moment in moments:
-        clients = [each for each in CLIENTS if each.program in running and _fits(each, kind, moment)]
+        clients = [each for each in CLIENTS if _fits(each, kind, moment)]
         table.add(title, moment.name, kill(stage, moment, clients, running, recorders))
     stage.stop()
 

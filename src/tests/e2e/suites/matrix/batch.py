@@ -120,7 +120,7 @@ def _hears(cell):
         with contextlib.suppress(Failure):
             cell.driver.hears(cell.name, change, seconds=1, times=before + 1)
             return
-    raise Failure("what is announced is not heard any more")
+    raise Failure(f"what is announced is not heard any more; it was {cell.driver.heard.get(cell.name)}")
 
 
 def _until(condition, otherwise, seconds=5):

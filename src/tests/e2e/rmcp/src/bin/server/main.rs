@@ -2,8 +2,8 @@
 
 #![expect(deprecated, reason = "the legacy era has what the modern one removed")]
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+mod holds;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,9 +24,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, from_value, json};
 use tokio::sync::watch;
 
+use holds::Holds;
+
 #[derive(Clone)]
 struct Fixture {
-    ledger: Arc<str>,
+    holds: Holds,
     changes: watch::Sender<u64>,
     /// Taken before the request is looked at, so that no change after the acknowledgement is missed.
     heard: watch::Receiver<u64>,
@@ -58,6 +60,15 @@ fn tool(name: &str, description: &str, arguments: Value, read_only: bool) -> Val
         "inputSchema": {"type": "object", "properties": arguments, "required": required},
         "annotations": {"readOnlyHint": read_only, "idempotentHint": false},
     })
+}
+
+async fn progress(context: &RequestContext<RoleServer>, done: u32, total: u32, message: &str) {
+    if let Some(token) = context.meta.get_progress_token() {
+        let progress = ProgressNotificationParam::new(token, done.into())
+            .with_total(total.into())
+            .with_message(message);
+        let _ = context.peer.notify_progress(progress).await;
+    }
 }
 
 impl Fixture {
@@ -143,6 +154,7 @@ impl ServerHandler for Fixture {
             tool("echo", "Say it again.", json!({"text": {"type": "string"}}), true),
             tool("sleep", "Answer later.", json!({"milliseconds": {"type": "integer"}}), true),
             tool("count", "Write the call into the ledger.", json!({"call": {"type": "string"}}), false),
+            tool("look", "The same, but said to be safe to repeat.", json!({"call": {"type": "string"}}), true),
             tool("steps", "Report progress n times.", json!({"n": {"type": "integer"}}), true),
             tool("ask", "Ask the client.", json!({}), false),
             tool("announce", "Send every kind of change notification.", json!({}), false),
@@ -170,28 +182,22 @@ impl ServerHandler for Fixture {
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
                 Ok(text(format!("slept {milliseconds}")))
             }
-            "count" => {
+            "count" | "look" => {
                 let call = argument("call")?.as_str().unwrap_or_default().to_owned();
-                let ledger = OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .open(&*self.ledger);
-                let written =
-                    ledger.and_then(|mut file| file.write_all(format!("{call}\n").as_bytes()));
-                written.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
+                let done = self
+                    .holds
+                    .perform(call, progress(&context, 1, 2, "executed"));
+                let done = done
+                    .await
+                    .map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
                 // Between the deed and its answer is where a kill makes a repetition visible.
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                Ok(text(call))
+                Ok(text(done))
             }
             "steps" => {
                 let n = argument("n")?.as_u64().unwrap_or_default() as u32;
                 for step in 1..=n {
-                    if let Some(token) = context.meta.get_progress_token() {
-                        let progress = ProgressNotificationParam::new(token, step.into())
-                            .with_total(n.into())
-                            .with_message(format!("step {step}"));
-                        let _ = context.peer.notify_progress(progress).await;
-                    }
+                    progress(&context, step, n, &format!("step {step}")).await;
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 Ok(text(format!("{n} steps")))
@@ -327,23 +333,26 @@ impl ServerHandler for Fixture {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (mut port, mut ledger, mut json_answers) = (0_u16, "/dev/null".to_owned(), false);
+    let (mut holds, mut json_answers) = (Holds::default(), false);
+    holds.ledger = "/dev/null".into();
     let (mut cert, mut key) = (None, None);
     while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
         match &*name {
-            "--port" => port = value.parse()?,
-            "--ledger" => ledger = value,
+            "--port" => holds.port = value.parse()?,
+            "--ledger" => holds.ledger = value.into(),
+            "--holds" => holds.folder = Some(Arc::new(value.into())),
             "--transport" => json_answers = value == "json-answers",
             "--cert" => cert = Some(value),
             "--key" => key = Some(value),
             other => return Err(format!("unknown option {other}").into()),
         }
     }
-    let (ledger, changes) = (Arc::from(ledger), watch::Sender::new(0));
+    let (changes, port) = (watch::Sender::new(0), holds.port);
+    let (around, counted) = (holds.clone(), holds.clone());
     let fixture = move || {
-        let (ledger, changes) = (Arc::clone(&ledger), changes.clone());
+        let changes = changes.clone();
         Ok(Fixture {
-            ledger,
+            holds: holds.clone(),
             heard: changes.subscribe(),
             changes,
         })
@@ -354,6 +363,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = Arc::clone(&served);
     let app = axum::Router::new()
         .nest_service("/mcp", mcp)
+        .layer(from_fn(move |request: Request, next: Next| {
+            around.clone().around(request, next)
+        }))
+        .route("/openings", get(move || async move { counted.counts() }))
         .route("/blob", get(|| async { "b".repeat(1024) }))
         .layer(from_fn(move |request: Request, next: Next| {
             count.fetch_add(1, Ordering::Relaxed);
