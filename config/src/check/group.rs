@@ -1,13 +1,14 @@
 //! `groups`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
 use proxy::settings::{
-    GroupSettings, HostPolicy, HttpVersion, PeerLoss, Protocol, RegionSettings, Timeouts,
-    TunnelLoss,
+    GroupSettings, HostPolicy, HttpVersion, PeerLoss, Protocol, RegionKey, RegionSettings,
+    Timeouts, TunnelLoss,
 };
 
 use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls, upgrades};
@@ -48,7 +49,7 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
     let (health, health_check) = health::health(file.health_check.unwrap_or_default(), at, found);
     let hash = file.hash.unwrap_or_default();
     let region = file.region.unwrap_or_default();
-    let region_key = region.key.and_then(|text| region_key(&text, at, found));
+    let region_by = named_region(region.key, region.map, at, found);
     let settings = GroupSettings {
         protocol: file
             .protocol
@@ -78,7 +79,7 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
         hash: hash
             .key
             .and_then(|text| names::hash_key(&text, &format!("{at}.hash.key"), found)),
-        region: region_key.map(|key| RegionSettings { key: Some(key) }),
+        region: region_by,
         health_check,
         retry_tools,
         on_peer_loss: match file.on_peer_loss {
@@ -245,18 +246,38 @@ fn bound(
     }
 }
 
-fn region_key(text: &str, at: &str, found: &mut Findings) -> Option<http::HeaderName> {
+/// How requests name their region, if they may.
+fn named_region(
+    key: Option<String>,
+    map: Option<BTreeMap<String, String>>,
+    at: &str,
+    found: &mut Findings,
+) -> Option<RegionSettings> {
+    Some(RegionSettings {
+        key: region_key(&key?, at, found)?,
+        map: map.unwrap_or_default(),
+    })
+}
+
+fn region_key(text: &str, at: &str, found: &mut Findings) -> Option<RegionKey> {
     let path = format!("{at}.region.key");
-    let Some(name) = text.strip_prefix("header:") else {
-        let finding = Finding::new(Code::BadValue, &path, "a region key names a header");
-        found.add(
-            finding
-                .label("expected `header:NAME`")
-                .help("for example `key: header:mcp-param-region`"),
-        );
-        return None;
-    };
-    names::header(name, &path, found)
+    if text == "mcp:name" {
+        return Some(RegionKey::McpName);
+    }
+    if let Some(name) = text.strip_prefix("mcp:param:") {
+        let name = format!("mcp-param-{name}");
+        return names::header(&name, &path, found).map(RegionKey::Header);
+    }
+    if let Some(name) = text.strip_prefix("header:") {
+        return names::header(name, &path, found).map(RegionKey::Header);
+    }
+    let finding = Finding::new(Code::BadValue, &path, "this names no part of a request");
+    found.add(
+        finding
+            .label("expected `header:NAME`, `mcp:param:NAME` or `mcp:name`")
+            .help("for example `key: header:mcp-param-region`"),
+    );
+    None
 }
 
 /// The longest body, in bytes.

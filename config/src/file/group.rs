@@ -1,5 +1,7 @@
 //! `groups` and `peers`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -179,8 +181,12 @@ pub(crate) struct Hash {
 pub(crate) struct Region {
     /// The region of this proxy, wanted by requests that name none.
     pub(crate) local: Option<String>,
-    /// `header:NAME`: the header by which a request names its region.
+    /// What of a request names its region: `header:NAME` (in MCP's Base64 form or as it is),
+    /// `mcp:param:NAME` (a parameter that clients mirror into a header), or `mcp:name` (the tool).
     pub(crate) key: Option<String>,
+    /// The regions of values that are no names of regions, such as those of tenants or tools.
+    /// Default: none.
+    pub(crate) map: Option<BTreeMap<String, String>>,
     /// The regions to try after the wanted one, in this order; any other comes last.
     pub(crate) fallback: Option<Vec<String>>,
 }

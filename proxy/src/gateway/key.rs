@@ -3,8 +3,8 @@
 use crate::group::Group;
 use crate::mcp::{Facts, Name};
 use crate::session::Session;
-use crate::settings::HashKey;
-use http::{HeaderName, HeaderValue, header};
+use crate::settings::{HashKey, RegionKey};
+use http::header;
 use std::net::IpAddr;
 
 /// The hash of the request's key; none when it does not carry one.
@@ -41,11 +41,15 @@ fn cookie<'a>(session: &'a Session, name: &str) -> Option<&'a [u8]> {
     })
 }
 
-/// The region a request names; decoded if it is in MCP's Base64 form.
-pub(super) fn region(group: &Group, session: &Session) -> Option<String> {
-    let name: &HeaderName = group.settings.region.as_ref()?.key.as_ref()?;
-    let value: &HeaderValue = session.request.headers.get(name)?;
-    Name::decode(value)
-        .ok()
-        .map(|region| region.as_str().to_owned())
+/// The region a request names, if its key has a value.
+pub(super) fn region(group: &Group, session: &Session, facts: Option<&Facts>) -> Option<String> {
+    let settings = group.settings.region.as_ref()?;
+    let name = match &settings.key {
+        RegionKey::Header(name) => Name::decode(session.request.headers.get(name)?).ok()?,
+        RegionKey::McpName => facts?.name.clone()?,
+    };
+    let name = name.as_str();
+    // What is no region of any peer falls back as the group says.
+    let region = settings.map.get(name).map_or(name, String::as_str);
+    Some(region.to_owned())
 }

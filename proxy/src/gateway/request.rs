@@ -86,7 +86,7 @@ pub(super) async fn target(
     }
     let facts = ctx.mcp.as_deref().map(|mcp| &mcp.facts);
     target.hash = key::hash(&group, session, facts);
-    target.region = key::region(&group, session);
+    target.region = key::region(&group, session, facts);
     if ctx.opens_stream || ctx.legacy.is_some() {
         ctx.base = Some(target.clone());
     }

@@ -2,6 +2,7 @@
 
 use super::{Credential, HeaderEdits, TunnelLoss, UpgradeProtocol};
 use crate::tls::Connector;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -237,10 +238,21 @@ pub enum HashKey {
 }
 
 /// Where requests belong. The proxy's own region and the fallback list are in the group's policy.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RegionSettings {
-    /// The header that names the wanted region, decoded if it is MCP's Base64 form.
-    pub key: Option<http::HeaderName>,
+    /// What of a request names its region.
+    pub key: RegionKey,
+    /// The regions of values that are no names of regions.
+    pub map: BTreeMap<String, String>,
+}
+
+/// What of a request names its region.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RegionKey {
+    /// A header, decoded if it is in MCP's Base64 form.
+    Header(http::HeaderName),
+    /// The tool, prompt or resource.
+    McpName,
 }
 
 /// How peers are probed.

@@ -24,7 +24,7 @@ pub use dns::{DnsResolver, DnsSettings};
 pub use fields::{FieldEdits, FieldValue, HeaderEdits};
 pub use group::{
     GroupSettings, HashKey, HealthCheck, HostPolicy, HttpProbe, HttpVersion, PeerLoss,
-    PeerSettings, PeerUrl, Probe, Protocol, RegionSettings, Scheme, Timeouts, ToolRetry,
+    PeerSettings, PeerUrl, Probe, Protocol, RegionKey, RegionSettings, Scheme, Timeouts, ToolRetry,
 };
 pub use limits::{Http2Limits, LegacyStreamLimits, Limits};
 pub use listener::ListenerSettings;

@@ -42,6 +42,8 @@ mod refusals;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod region;
+#[cfg(test)]
 mod relocate;
 #[cfg(test)]
 mod removal;
