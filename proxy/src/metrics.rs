@@ -239,6 +239,8 @@ pub struct GroupMetrics {
     pub discover_dropped: Counter,
     /// Tools, or who was shown them, that were not kept, or gave way to others.
     pub tools_dropped: Counter,
+    /// Clients of authorization servers of which it was forgotten which peer they are at.
+    pub oauth_clients_dropped: Counter,
     /// Requests in flight now.
     pub active: Gauge,
     /// Connections switched to another protocol.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 use proxy::settings::{CorsSettings, Origins};
 
-use super::duration;
+use super::{duration, public_url};
 use crate::file;
 use crate::finding::{Finding, Findings};
 use crate::problem::Code;
@@ -45,23 +44,14 @@ pub(super) fn cors(cors: file::Cors, found: &mut Findings) -> CorsSettings {
 
 /// An origin as browsers write it (RFC 6454 §6.2): they compare it letter by letter.
 fn origin(text: &str, path: &str, found: &mut Findings) -> Option<HeaderValue> {
-    let is_origin = text.parse::<Uri>().is_ok_and(|uri| {
-        let authority = uri.authority().map(Authority::as_str);
-        let written = uri.scheme_str().zip(authority);
-        written.is_some_and(|(scheme, authority)| {
-            format!("{scheme}://{authority}").eq_ignore_ascii_case(text)
-                && !authority.contains(['@', '*'])
-        })
-    });
-    let value = HeaderValue::from_str(&text.to_ascii_lowercase()).ok();
-    if is_origin && value.is_some() {
-        return value;
+    let origin = public_url::origin(text).and_then(|origin| HeaderValue::from_str(&origin).ok());
+    if origin.is_none() {
+        let message = format!("`{text}` is not an origin");
+        let finding = Finding::new(Code::BadValue, path, message);
+        found.add(finding.help("write scheme and host, as in `https://app.example`, or `*` alone"));
     }
-    let finding = Finding::new(Code::BadValue, path, format!("`{text}` is not an origin"));
-    found.add(finding.help("write scheme and host, as in `https://app.example`, or `*` alone"));
-    None
+    origin
 }
-
 fn names(texts: Option<Vec<String>>, at: &str, found: &mut Findings) -> Vec<HeaderName> {
     let texts = texts.unwrap_or_default();
     let name = |(i, text): (usize, &String)| {

@@ -165,6 +165,7 @@ fn sizes(limits: &file::Limits, default: Limits, found: &mut Findings) -> Limits
             0,
             usize::MAX,
         ),
+        oauth_clients: limits.oauth_clients.unwrap_or(default.oauth_clients),
         legacy_stream: LegacyStreamLimits {
             requests: limits
                 .legacy_requests

@@ -14,6 +14,7 @@ mod matches;
 mod names;
 mod peers;
 mod process;
+mod public_url;
 mod retry;
 mod route;
 mod routes;
@@ -48,6 +49,7 @@ pub(crate) fn file(file: File, folder: &Path, found: &mut Findings) -> Loaded {
         routes,
         trusted_proxies: listeners::trusted(file.trusted_proxies, found),
         cors: file.cors.map(|cors| cors::cors(cors, found)),
+        public_url: public_url::public_url(file.public_url, found),
         dns,
         limits: limits::limits(file.limits.unwrap_or_default(), found),
         session: session::session(file.session, file.session_binding, found),

@@ -65,6 +65,10 @@ pub(crate) struct Limits {
     /// level or a subscription. Default: 100000.
     #[schemars(range(min = 16, max = 100_000_000))]
     pub(crate) mcp_sessions: Option<usize>,
+    /// Clients of authorization servers behind us of which it is known which peer they are at.
+    /// Default: 10000.
+    #[schemars(range(min = 16, max = 100_000_000))]
+    pub(crate) oauth_clients: Option<usize>,
     /// Requests without an answer on one stream of HTTP+SSE (2024-11-05); more are refused. Default:
     /// 256.
     #[schemars(range(min = 1, max = 1_000_000))]

@@ -81,6 +81,10 @@ pub(crate) struct File {
     pub(crate) reload: Option<Reload>,
     /// Cross-origin answers for browsers. Default: none, and the peers answer.
     pub(crate) cors: Option<Cors>,
+    /// Scheme and host, and port if need be, that clients know us by, such as
+    /// `https://mcp.example.com`: what OAuth tells them of us (RFC 9728) begins with it. Default:
+    /// those of each request, which a proxy in front may have changed.
+    pub(crate) public_url: Option<String>,
     /// What several replicas share. Not available yet.
     #[schemars(extend("x-not-yet" = true))]
     #[expect(dead_code, reason = "in the schema, and refused by name")]

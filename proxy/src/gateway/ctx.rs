@@ -2,8 +2,10 @@
 
 use super::Snapshot;
 use super::continuity::{Again, Key, Place, Track};
+use super::flows::Step;
 use super::legacy_sse::Legacy;
 use super::listen::Listen;
+use super::oauth::Document;
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
@@ -36,10 +38,10 @@ pub struct Ctx {
     pub(super) base: Option<Target>,
     /// Where peers want it, if that is not where the route leads.
     pub(super) path: Option<http::uri::PathAndQuery>,
-    /// The resource, when a protected-resource document is asked for.
-    pub(super) resource: Option<String>,
-    /// The path the client asked for.
-    pub(super) path_of_request: String,
+    /// The protected-resource document it asks for, if it does.
+    pub(super) document: Option<Document>,
+    /// The step it is of an authorization, if it is one.
+    pub(super) step: Option<Box<Step>>,
     /// The `Host` the client asked for, before anything was rewritten.
     pub(super) host: Option<HeaderValue>,
     /// What the answer says of who may read it, if `cors:` lets the origin ask.
@@ -98,8 +100,8 @@ impl Ctx {
             legacy: None,
             base: None,
             path: None,
-            resource: None,
-            path_of_request: String::new(),
+            document: None,
+            step: None,
             host: None,
             origin: None,
             scheme: "http",
@@ -113,7 +115,7 @@ impl Ctx {
 
     /// Whether it is MCP's: a message, a stream, or a document that says who grants access.
     pub(super) fn is_about_mcp(&self) -> bool {
-        self.mcp.is_some() || self.opens_stream || self.resource.is_some()
+        self.mcp.is_some() || self.opens_stream || self.document.is_some()
     }
 
     /// What is changed in heads: by the group, then by the route.

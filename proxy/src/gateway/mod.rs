@@ -13,15 +13,16 @@ mod discover;
 mod elsewhere;
 mod faults;
 mod fields;
+mod flows;
 mod key;
 mod legacy_sse;
 mod listen;
 mod listing;
+mod oauth;
 mod request;
 mod response;
 mod routing;
 mod snapshot;
-mod sticky;
 
 pub use access::{AccessSink, Entry};
 pub use ctx::Ctx;
@@ -142,6 +143,7 @@ fn ours(mut reply: Reply, session: &Session, ctx: &Ctx) -> Reply {
 
 /// What every head that a client gets is given at last.
 fn finish(headers: &mut HeaderMap, session: &Session, ctx: &Ctx) {
+    oauth::challenge(headers, session, ctx);
     cors::answer(headers, ctx);
     fields::edit_response(headers, session, ctx);
 }
@@ -268,6 +270,10 @@ impl Hooks for Gateway {
             && let Some(target) =
                 discover::elsewhere(why, ctx).or_else(|| affinity::sought(why, session, ctx))
         {
+            return Some(target);
+        }
+        let authorizing = oauth::elsewhere(lost, ctx);
+        if let Some(target) = authorizing.or_else(|| flows::elsewhere(session, lost, ctx)) {
             return Some(target);
         }
         if ctx.legacy.is_some() {

@@ -7,17 +7,16 @@
 use super::admit::admit;
 use super::continuity::{self, Bindings};
 use super::ctx::{Ctx, Mcp};
-use super::{affinity, faults, fields, key, legacy_sse, routing, sticky};
+use super::{affinity, faults, fields, flows, key, legacy_sse, oauth, routing};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Attempt, Lost, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
 use crate::mcp::{
     Context, Detected, Era, Facts, Kind, Message, Method, Name, Repeat, agree, detect, header,
-    oauth, token,
+    token,
 };
 use crate::reply;
-use crate::route::peer_path;
 use crate::session::{ReadError, Session};
 use crate::settings::{Protocol, ToolRetry};
 use bytes::Bytes;
@@ -42,7 +41,8 @@ pub(super) async fn target(
     // A message for a legacy event stream is known by its address, whatever headers it carries:
     // the TypeScript clients send `MCP-Protocol-Version` with it.
     let addressed = token::find(session.request.uri.path(), &ctx.prefix).is_some();
-    if ctx.resource.is_none() && !addressed {
+    let authorizes = flows::authorizes(&group, session, ctx);
+    if ctx.document.is_none() && !addressed && !authorizes {
         ctx.mcp = learn(session, ctx, &group).await?.map(Box::new);
     }
     if ctx.mcp.is_some() {
@@ -65,11 +65,12 @@ pub(super) async fn target(
             ctx.group = Some(Arc::clone(&group));
             (target.group, target.pin) = (group, Some(peer));
         }
-        target.mcp = target.pin.is_some() || ctx.resource.is_some();
-        let several = group.peers.len() > 1 && group.settings.protocol != Protocol::Http;
-        if several && oauth::is_authorization_path(session.request.uri.path()) {
-            // Rule 28: what one step of an authorization leaves behind, the next one needs.
-            target.pin = sticky::peer(&group, session);
+        target.mcp = target.pin.is_some() || ctx.document.is_some();
+        if authorizes {
+            flows::pin(&mut target, session, ctx).await;
+        }
+        if let Some(document) = &mut ctx.document {
+            document.goes(&target);
         }
     }
     let resumes = ctx.mcp.as_deref().is_some_and(|mcp| mcp.facts.session);
@@ -77,13 +78,6 @@ pub(super) async fn target(
         && !resumes
         && accepts_events(session)
         && group.settings.protocol != Protocol::Http;
-    if ctx.mcp.is_some() {
-        session
-            .request
-            .uri
-            .path()
-            .clone_into(&mut ctx.path_of_request);
-    }
     let facts = ctx.mcp.as_deref().map(|mcp| &mcp.facts);
     target.hash = key::hash(&group, session, facts);
     target.region = key::region(&group, session, facts);
@@ -108,7 +102,7 @@ fn shape(session: &Session, target: &mut Target, ctx: &Ctx) -> Result<(), Reply>
     let mut most = target.group.settings.max_body;
     if let Some(route) = ctx.route() {
         // The path of a protected-resource document is no path below the prefix.
-        target.prefix = ctx.resource.is_none().then_some(route.matches.path.len());
+        target.prefix = ctx.document.is_none().then_some(route.matches.path.len());
         target.rewrite.clone_from(&route.rewrite);
         target.host.clone_from(&route.host);
         target.retry.clone_from(&route.retry);
@@ -205,15 +199,7 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
         head.set_path(path.clone());
     }
     let peer = attempt.group.peer(attempt.peer);
-    if let Some(resource) = &ctx.resource {
-        // The document about `/search` here is the one about `/mcp` there.
-        let put = ctx.route().and_then(|route| route.rewrite.as_deref());
-        let theirs = peer_path(resource, ctx.prefix.len(), &peer.url.path, put);
-        let theirs = theirs.as_ref().unwrap_or(resource);
-        if let Ok(path) = oauth::metadata_path(theirs).parse() {
-            head.set_path(path);
-        }
-    }
+    oauth::edit(attempt, head, ctx);
     fields::edit_request(head, attempt.session, ctx);
     if let Some(credential) = &peer.credential {
         // The client's own is for us, not for the peer.

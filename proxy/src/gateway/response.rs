@@ -5,7 +5,7 @@ use super::continuity::{self, Answering, Bindings};
 use super::ctx::{Ctx, Mcp};
 use super::legacy_sse::{self, Asker, Body, Endpoint, Legacy, LegacyStream, Open};
 use super::request::repeat_safe;
-use super::{addressing, affinity, discover, faults, listen, listing};
+use super::{addressing, affinity, discover, faults, flows, listen, listing, oauth};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
@@ -13,10 +13,9 @@ use crate::mcp::initialize::{ClientHello, ServerHello};
 use crate::mcp::sealed::{Kept, Payload, seal};
 use crate::mcp::sse::Scanner;
 use crate::mcp::standing::Standing;
-use crate::mcp::{Asked, Era, Kind, Method, Principal, answer, header, oauth};
+use crate::mcp::{Asked, Era, Kind, Method, Principal, answer, header};
 use crate::route::peer_path;
 use crate::settings::PeerLoss;
-use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderValue, StatusCode, header as http_header};
 use std::sync::Arc;
@@ -50,8 +49,11 @@ fn first(
     prefix: &Prefix<'_>,
     ctx: &mut Ctx,
 ) -> ResponseAction {
-    if let Some(resource) = &ctx.resource {
-        return document(head, prefix, &our_url(ctx, resource));
+    if let Some(action) = oauth::shape(attempt, head, prefix, ctx) {
+        return action;
+    }
+    if let Some(action) = flows::note(attempt, head, prefix, ctx) {
+        return action;
     }
     match &mut ctx.legacy {
         Some(Legacy::Message(message)) => return legacy_sse::answered(message, head),
@@ -91,7 +93,6 @@ fn first(
         }
     }
     note(bindings, attempt, head, mcp);
-    challenge(head, ctx);
     if let Some(action) = discover::shape(attempt, head, prefix, ctx) {
         return action;
     }
@@ -328,58 +329,6 @@ fn initialize(
     ResponseAction::Replace(faults::from(answer))
 }
 
-/// Rule 28: challenges point to our document, which points to us.
-fn challenge(head: &mut Parts, ctx: &Ctx) {
-    if !matches!(
-        head.status,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-    ) {
-        return;
-    }
-    let Some(old) = head.headers.get(http_header::WWW_AUTHENTICATE) else {
-        return;
-    };
-    let Some(origin) = our_origin(ctx) else {
-        return;
-    };
-    let path = if ctx.prefix.is_empty() {
-        ctx.path_of_request.as_str()
-    } else {
-        &ctx.prefix
-    };
-    let ours = oauth::metadata_url(&origin, path);
-    if let Some(new) = oauth::rewrite_challenge(old, &ours) {
-        head.headers.insert(http_header::WWW_AUTHENTICATE, new);
-    }
-}
-
-/// A protected-resource document says that it is about our address.
-fn document(head: &mut Parts, prefix: &Prefix<'_>, ours: &str) -> ResponseAction {
-    if head.status != StatusCode::OK || !is(head, JSON) {
-        return ResponseAction::Forward;
-    }
-    if !prefix.ended && prefix.bytes.len() < LARGEST_DOCUMENT {
-        return ResponseAction::Read(LARGEST_DOCUMENT);
-    }
-    let Some(body) = oauth::rewrite_document(prefix.bytes, ours) else {
-        return ResponseAction::Forward;
-    };
-    let mut reply = Reply::new(Bytes::from(body));
-    *reply.headers_mut() = std::mem::take(&mut head.headers);
-    reply.headers_mut().remove(http_header::CONTENT_LENGTH);
-    ResponseAction::Replace(reply)
-}
-
-fn our_origin(ctx: &Ctx) -> Option<String> {
-    let host = ctx.host.as_ref()?.to_str().ok()?;
-    Some(format!("{}://{host}", ctx.scheme))
-}
-
-fn our_url(ctx: &Ctx, resource: &str) -> String {
-    let path = if resource == "/" { "" } else { resource };
-    format!("{}{path}", our_origin(ctx).unwrap_or_default())
-}
-
 /// Whether an answer is an event stream that can be looked into.
 pub(super) fn is_events(head: &Parts) -> bool {
     head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head)
@@ -390,7 +339,7 @@ fn is_coded(head: &Parts) -> bool {
     head.headers.contains_key(http_header::CONTENT_ENCODING)
 }
 
-fn is(head: &Parts, kind: &[u8]) -> bool {
+pub(super) fn is(head: &Parts, kind: &[u8]) -> bool {
     let value = head
         .headers
         .get(http_header::CONTENT_TYPE)
@@ -404,5 +353,3 @@ const EVENT_STREAM: &[u8] = b"text/event-stream";
 const JSON: &[u8] = b"application/json";
 /// More of an `InitializeResult` is not looked at.
 const LARGEST_RESULT: usize = 256 * 1024;
-/// Nor of a protected-resource document.
-const LARGEST_DOCUMENT: usize = 64 * 1024;

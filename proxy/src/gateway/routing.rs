@@ -4,6 +4,7 @@
     reason = "a refusal is rare, and is moved once: out of here and downstream"
 )]
 
+use super::oauth::Document;
 use super::{Ctx, fields};
 use crate::hooks::Reply;
 use crate::mcp::{header, oauth};
@@ -31,7 +32,7 @@ pub(super) fn route(session: &Session, ctx: &mut Ctx) -> Result<Routed, Reply> {
     let snapshot = Arc::clone(&ctx.snapshot);
     let path = session.request.uri.path();
     let resource = oauth::resource_path(path);
-    ctx.resource = resource.map(str::to_owned);
+    ctx.document = Document::of(path);
     ctx.scheme = session.scheme();
     ctx.host = session.request.headers.get(http_header::HOST).cloned();
     let Some(routes) = &snapshot.routes else {

@@ -1,6 +1,7 @@
 //! One configuration, ready to serve.
 
 use super::cors::Cors;
+use super::flows::Flows;
 use crate::group::{Departed, Group, GroupError};
 use crate::mcp::{KeyError, KeyRing};
 use crate::route::Routes;
@@ -22,6 +23,10 @@ pub struct Snapshot {
     /// those the listeners allow.
     pub(super) hosts: Vec<String>,
     pub(super) cors: Option<Cors>,
+    /// Scheme and authority that clients know us by, if they are not as requests say.
+    pub(super) public_url: Option<String>,
+    /// Which peer the clients of authorization servers are at.
+    pub(super) flows: Arc<Flows>,
     /// Peers that reloads took out and that still serve what is pinned to them.
     pub(super) departed: Vec<Departed>,
     /// The key of this process, if the settings give none: made once.
@@ -100,6 +105,8 @@ impl Snapshot {
             departed,
             own_key,
             cors: settings.cors.as_ref().map(Cors::new),
+            public_url: settings.public_url.clone(),
+            flows: old.map_or_else(Arc::default, |old| Arc::clone(&old.flows)),
             hosts,
             groups,
             routes,

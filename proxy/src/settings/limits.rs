@@ -56,6 +56,8 @@ pub struct Limits {
     /// MCP sessions of which more is known than their ids say: those that moved, ended, or set a
     /// log level or a subscription.
     pub mcp_sessions: usize,
+    /// Clients of authorization servers of which it is known which peer they are at.
+    pub oauth_clients: usize,
     /// What is kept of each legacy event stream (HTTP+SSE).
     pub legacy_stream: LegacyStreamLimits,
     /// Tasks of the modern era per group of which it is known which peer has them.
@@ -92,6 +94,7 @@ impl Default for Limits {
             mcp_body: 4 * 1024 * 1024,
             http2: Http2Limits::default(),
             mcp_sessions: 100_000,
+            oauth_clients: 10_000,
             legacy_stream: LegacyStreamLimits::default(),
             mcp_tasks: 16_384,
             drain_requests: Duration::from_secs(30),

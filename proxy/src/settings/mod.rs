@@ -53,6 +53,9 @@ pub struct Settings {
     pub trusted_proxies: Vec<TrustedProxy>,
     /// Cross-origin answers for browsers; none: the peers answer.
     pub cors: Option<CorsSettings>,
+    /// Scheme and authority that clients know us by, as in `https://mcp.example`; none: those that
+    /// their requests name.
+    pub public_url: Option<String>,
     /// How names of peers are looked up.
     pub dns: DnsSettings,
     /// Bounds on what clients and peers may cost.

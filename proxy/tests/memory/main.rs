@@ -36,6 +36,8 @@ mod names;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod refusals;

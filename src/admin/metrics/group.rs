@@ -244,6 +244,7 @@ fn mcp(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Resul
         groups.iter().flat_map(|group| {
             let limits = [
                 ("discover", &group.metrics.discover_dropped),
+                ("oauth_clients", &group.metrics.oauth_clients_dropped),
                 ("legacy_requests", &group.metrics.migrations.crowded),
                 ("tasks", &group.metrics.tasks_forgotten),
                 ("ties", &group.metrics.ties_unread),

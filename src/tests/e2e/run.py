@@ -19,7 +19,7 @@ from harness.suite import Suite  # noqa: E402
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice", "survival", "thousand"]
 SUITES += ["wires", "http2", "resets", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
 SUITES += ["matrix", "modern"]
-SUITES += ["adversary"]
+SUITES += ["adversary", "oauth"]
 
 
 def run(name, installed, options):

@@ -149,6 +149,10 @@ fn rule_9_the_request_brings_its_own_credential_and_gets_the_peer_s_refusal() {
         world.servers[1].require("Bearer new");
         let reply = client.call("tools/list").await;
         assert_eq!(reply.status, 401, "{}", reply.text());
+        // Rule 28: it leads to a document of ours.
+        let challenge = reply.head.get("www-authenticate").unwrap();
+        let ours = "\"http://test/.well-known/oauth-protected-resource/mcp\"";
+        assert!(challenge.contains(ours), "{challenge}");
         client.credential = Some("Bearer new".to_owned());
         assert_eq!(host(&client.call("tools/list").await), "3");
         let seen = world.servers[1].seen();

@@ -164,7 +164,11 @@ impl McpServer {
             .is_some_and(|session| self.state.borrow().sessions.contains(session));
         let wanted = self.state.borrow().credential.clone();
         if wanted.is_some() && wanted != seen.credential {
-            return respond(wire, "401 Unauthorized", "www-authenticate: Bearer\r\n", "").await;
+            let challenge = format!(
+                "www-authenticate: Bearer resource_metadata=\"http://10.0.0.{}/.well-known/oauth-protected-resource/mcp\"\r\n",
+                self.host
+            );
+            return respond(wire, "401 Unauthorized", &challenge, "").await;
         }
         if seen.body.contains("\"initialize\"") {
             let session = {
