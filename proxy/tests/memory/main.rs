@@ -42,9 +42,9 @@ mod patience;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
-mod reload;
-#[cfg(test)]
 mod region;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod relocate;
 #[cfg(test)]
@@ -77,3 +77,5 @@ mod troubles;
 mod tunnel;
 #[cfg(test)]
 mod unix;
+#[cfg(test)]
+mod verdicts;

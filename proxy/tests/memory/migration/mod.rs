@@ -2,6 +2,7 @@
 
 mod recovery;
 mod rules;
+mod tokens;
 
 use crate::support::{Ask, Client, McpServer, Reply};
 use proxy::clock::ClockSource;
