@@ -4,7 +4,7 @@
 
 use proxy::mcp::endpoint::{EndpointStage, Step};
 use proxy::mcp::sse::Scanner;
-use proxy::mcp::{Facts, KeyRing, Message, detect, sealed, token};
+use proxy::mcp::{Facts, KeyRing, Message, detect, oauth, sealed, token};
 use proxy::settings::{Protocol, SealKey};
 
 /// A configuration file: any text is refused or loaded.
@@ -115,6 +115,36 @@ pub fn event_stream(data: &[u8]) {
     assert_eq!(passed, stream.len(), "bytes were lost");
 }
 
+/// The answer of a gRPC health check: any bytes are read or refused, and what is cut off is no
+/// answer.
+pub fn grpc_health(data: &[u8]) {
+    let whole = proxy::grpc::serving(data);
+    for cut in 0..data.len().min(64) {
+        let part = data.get(..cut).unwrap_or_default();
+        let read = proxy::grpc::serving(part);
+        assert!(whole.is_none() || read.is_none(), "half a frame was read");
+    }
+}
+
+/// What clients and peers say of authorization: challenges and documents keep what is not ours.
+pub fn oauth(data: &[u8]) {
+    let ours = "https://p.example/x";
+    if let Ok(value) = http::HeaderValue::from_bytes(data)
+        && let Some(new) = oauth::rewrite_challenge(&value, ours)
+    {
+        let again = oauth::rewrite_challenge(&new, ours);
+        assert!(again.is_none_or(|again| again == new), "twice is not once");
+    }
+    if let Some(new) = oauth::rewrite_document(data, ours) {
+        let document: serde_json::Value = serde_json::from_slice(&new).unwrap_or_default();
+        assert_eq!(document["resource"], ours);
+    }
+    let text = String::from_utf8_lossy(data);
+    if let Some(resource) = oauth::resource_path(&text) {
+        assert!(resource.starts_with('/'), "{resource}");
+    }
+}
+
 /// The response of a peer: however it is cut into pieces, it means the same.
 pub fn upstream_response(data: &[u8]) {
     let Some((first, response)) = data.split_first() else {
@@ -158,13 +188,15 @@ mod tests {
 
     #[test]
     fn every_target_survives_noise_and_its_seeds() {
-        let seeds: [&[u8]; 7] = [
+        let seeds: [&[u8]; 9] = [
             b"listeners: [{listen: 127.0.0.1:0}]\ngroups: [{peers: [{url: http://127.0.0.1:1}]}]\n",
             b"mcp-protocol-version:2026-07-28\nmcp-method:tools/call\nmcp-name:=?base64?YQ==?=\n",
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
             b"bs1.k.AAAA",
             b"\x03id: 1\ndata: {}\n\nevent: message\r\ndata: x\r\n\r\n",
             b"\x02event: endpoint\ndata: /messages?x=1\n\ndata: more\n\n",
+            b"\0\0\0\0\x08\x12\x02hi\x08\x01\x18\x05",
+            b"Bearer realm=\"\\\"\", resource_metadata=\"/.well-known/oauth-protected-resource\"",
             b"\x06HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x\r\nok\r\n0\r\na: b\r\n\r\n",
         ];
         let noise = (0..400).map(noise);
@@ -175,6 +207,8 @@ mod tests {
             json_rpc(&data);
             sealed_id(&data);
             event_stream(&data);
+            grpc_health(&data);
+            oauth(&data);
             upstream_response(&data);
         }
     }

@@ -4,7 +4,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// What a server says of a service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Serving {
+pub enum Serving {
     /// It is served.
     Yes,
     /// It is not.
@@ -31,7 +31,7 @@ pub(crate) fn check(service: &str) -> Bytes {
 }
 
 /// What a `HealthCheckResponse` in its frame says; none if it is none.
-pub(crate) fn serving(frame: &[u8]) -> Option<Serving> {
+pub fn serving(frame: &[u8]) -> Option<Serving> {
     let (head, message) = frame.split_at_checked(HEAD)?;
     let [0, length @ ..] = head else { return None };
     let length = length.try_into().map(u32::from_be_bytes).ok()?;

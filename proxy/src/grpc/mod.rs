@@ -10,7 +10,8 @@ mod reply;
 mod status;
 
 pub(crate) use deadline::{remaining, timeout};
-pub(crate) use health::{Serving, check, serving};
+pub(crate) use health::check;
+pub use health::{Serving, serving};
 pub(crate) use reply::{answer, failure, trailers};
 pub use status::Status;
 
