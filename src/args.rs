@@ -92,6 +92,9 @@ pub(crate) struct Check {
     /// How problems are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: CheckFormat,
+    /// Look at each peer too: exit 4 if some fail, 5 if all of a group do
+    #[arg(long)]
+    pub(crate) live: bool,
 }
 
 /// How problems are written.

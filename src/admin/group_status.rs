@@ -20,6 +20,10 @@ pub(crate) struct GroupList {
 }
 
 /// One group at one moment.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the API shows each of them under its name"
+)]
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct GroupStatus {
     /// Its name.
@@ -48,6 +52,9 @@ pub(crate) struct GroupStatus {
     pub(crate) panic: bool,
     /// Retries that the budget would allow now.
     pub(crate) retry_tokens: u32,
+    /// Whether some of its peers serve an era of MCP that others do not.
+    #[serde(default)]
+    pub(crate) eras_differ: bool,
     /// Whether its peers show the prober different MCP tools.
     #[serde(default)]
     pub(crate) tools_differ: bool,
@@ -105,7 +112,8 @@ pub(crate) struct McpStatus {
 }
 
 impl McpStatus {
-    fn new(known: &Known) -> Option<Self> {
+    /// What is known; none if nothing is.
+    pub(crate) fn new(known: &Known) -> Option<Self> {
         let eras = known.eras();
         let served = [(Era::Legacy, "legacy"), (Era::Modern, "modern")]
             .into_iter()
@@ -172,6 +180,7 @@ impl GroupStatus {
             forced,
             panic: view.panic,
             retry_tokens: view.retry_tokens,
+            eras_differ: group.eras_differ(),
             tools_differ: group.tools_differ(),
             peers: peers
                 .map(|(view, peer)| PeerStatus::new(view, peer, now))

@@ -12,6 +12,6 @@ mod visitor;
 
 pub(crate) use door::bind;
 #[cfg(test)]
-pub(crate) use group_status::{BreakerStatus, McpStatus};
-pub(crate) use group_status::{GroupList, GroupStatus, PeerStatus};
+pub(crate) use group_status::BreakerStatus;
+pub(crate) use group_status::{GroupList, GroupStatus, McpStatus, PeerStatus};
 pub(crate) use observed::Observed;

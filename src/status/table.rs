@@ -48,6 +48,9 @@ fn group_details(group: &GroupStatus) -> String {
     if group.panic {
         details.push("health_ignored".to_owned());
     }
+    if group.eras_differ {
+        details.push("eras_differ".to_owned());
+    }
     if group.tools_differ {
         details.push("tools_differ".to_owned());
     }
@@ -88,6 +91,15 @@ fn peer_details(group: &GroupStatus, peer: &PeerStatus) -> String {
     }
     if let Some(mcp) = &peer.mcp {
         details.push(format!("mcp={}", mcp.eras.join("+")));
+        if !mcp.versions.is_empty() {
+            details.push(format!("versions={}", mcp.versions.join(",")));
+        }
+        if let Some(tools) = mcp.tools {
+            details.push(format!("tools={tools}"));
+        }
+        if let (true, Some(digest)) = (group.tools_differ, &mcp.tools_digest) {
+            details.push(format!("digest={digest}"));
+        }
     }
     if group.primary_key.as_ref() == Some(&peer.name) {
         details.push("primary".to_owned());
@@ -121,6 +133,9 @@ mod tests {
             cooling_ms: None,
             mcp: (name == "eu").then(|| McpStatus {
                 eras: vec!["legacy".to_owned(), "modern".to_owned()],
+                versions: vec!["2025-11-25".to_owned(), "2026-07-28".to_owned()],
+                tools: Some(3),
+                tools_digest: Some("00ab".to_owned()),
                 ..McpStatus::default()
             }),
         }
@@ -147,6 +162,7 @@ mod tests {
             forced: None,
             panic: false,
             retry_tokens: 10,
+            eras_differ: true,
             tools_differ: true,
             peers,
         };
@@ -157,8 +173,8 @@ mod tests {
             rows,
             [
                 "NAME KIND STATE DETAILS",
-                "search group partial strategy=round_robin members=1/3 healthy tools_differ",
-                "eu peer ready url=http://eu:9001/mcp tier=1 breaker=closed in_flight=2 mcp=legacy+modern primary",
+                "search group partial strategy=round_robin members=1/3 healthy eras_differ tools_differ",
+                "eu peer ready url=http://eu:9001/mcp tier=1 breaker=closed in_flight=2 mcp=legacy+modern versions=2025-11-25,2026-07-28 tools=3 digest=00ab primary",
                 "us peer open url=http://us:9001/mcp tier=1 breaker=open in_flight=2 retry_in=1500ms",
                 "asia peer unhealthy url=http://asia:9001/mcp tier=1 breaker=closed in_flight=2",
             ]

@@ -1,6 +1,6 @@
 //! What a group makes of what is known of its peers.
 
-use super::{Eras, Page};
+use super::{Eras, Page, Serves};
 use crate::group::Group;
 use crate::mcp::discovery::Discovery;
 use crate::mcp::listing::Listing;
@@ -61,6 +61,15 @@ impl Group {
             Some(false) => tracing::info!(group = self.name(), "mcp_tools_agree"),
             None => {}
         }
+    }
+
+    /// Whether some peers serve an era that others do not.
+    pub fn eras_differ(&self) -> bool {
+        let peers = || self.peers.iter().map(|peer| peer.known.eras());
+        [Era::Legacy, Era::Modern].into_iter().any(|era| {
+            let any = |word| peers().any(|eras| eras.serves(era) == word);
+            any(Serves::Yes) && any(Serves::No)
+        })
     }
 
     /// Whether the peers show the prober different tools.

@@ -104,6 +104,10 @@ impl List {
         self.tools.len()
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tools.keys().map(|name| &**name)
+    }
+
     pub(super) fn repeats(&self, name: &str) -> bool {
         self.tools.get(name) == Some(&true)
     }

@@ -22,6 +22,7 @@ pub(crate) use tools::{Page, Tools};
 
 use crate::mcp::Context;
 use lists::Lists;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -61,6 +62,12 @@ impl Known {
     /// What tells the tools that the prober was shown from others; none if it was shown none.
     pub fn tools_digest(&self) -> Option<u64> {
         self.lists().of(Context::ANONYMOUS)?.digest()
+    }
+
+    /// The names of the tools that the prober was shown.
+    pub fn tool_names(&self) -> Option<BTreeSet<String>> {
+        let list = self.lists().of(Context::ANONYMOUS)?;
+        Some(list.names().map(str::to_owned).collect())
     }
 
     /// How many tools the prober was shown.

@@ -4,6 +4,10 @@ mod exchange;
 mod grpc;
 mod http;
 mod mcp;
+mod survey;
+
+pub(crate) use survey::survey;
+pub use survey::{Checked, Connected, Surveyed};
 
 use crate::events;
 use crate::group::{Group, Peer};

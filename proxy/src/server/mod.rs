@@ -3,8 +3,10 @@
 mod control;
 mod front;
 mod seat;
+mod survey;
 
 pub use control::{Control, ReloadError, Reloaded, Running, Stage};
+pub use survey::{Checked, Connected, Surveyed};
 
 use crate::clock::ClockSource;
 use crate::downstream::{Admission, Door, Worker, arrive_loop};

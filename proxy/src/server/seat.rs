@@ -36,22 +36,27 @@ pub(super) struct Tasks {
 }
 
 impl<N: Network, H: Hooks> Seat<N, H> {
+    /// What the requests of the thread share.
+    pub(super) fn thread(&self, drain: &Arc<Drain>) -> Rc<Thread<N, H>> {
+        Rc::new(Thread {
+            network: self.network.clone(),
+            hooks: Arc::clone(&self.hooks),
+            clock: Rc::new(self.clock.clock(self.number)),
+            ticker: Ticker::new(Arc::clone(drain)),
+            drain: Arc::clone(drain),
+            pools: Pools::new(),
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
     /// Serves until told to stop; `begin` starts what brings clients.
     pub(super) async fn serve(
         mut self,
         begin: impl FnOnce(&Rc<Thread<N, H>>, &Rc<Registry>) -> Tasks,
     ) -> io::Result<()> {
-        let clock = Rc::new(self.clock.clock(self.number));
         let drain = Arc::new(Drain::default());
-        let thread = Rc::new(Thread {
-            network: self.network,
-            hooks: self.hooks,
-            clock: Rc::clone(&clock),
-            ticker: Ticker::new(Arc::clone(&drain)),
-            drain: Arc::clone(&drain),
-            pools: Pools::new(),
-            shared: self.shared,
-        });
+        let thread = self.thread(&drain);
+        let clock = Rc::clone(&thread.clock);
         let registry = Registry::new();
         let ticker = Rc::clone(&thread.ticker);
         let ticking = tokio::task::spawn_local(async move { ticker.run(|| clock.now()).await });

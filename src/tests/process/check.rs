@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use super::program::output;
+use super::upstream::{Upstream, nobody};
 
 const BROKEN: &str = "listeners:\n  - listen: 127.0.0.1:8080\n\
      groups:\n  - peers:\n      - ulr: http://127.0.0.1:9001\n    strategy: fastest\n";
@@ -144,4 +145,52 @@ fn shells_get_completions() {
         assert_eq!(output.status.code(), Some(0));
         assert!(text(output.stdout).contains("backstay"), "{shell}");
     }
+}
+
+fn live(peers: &[std::net::SocketAddr], arguments: &[&str]) -> (Option<i32>, String) {
+    let peer = |address: &std::net::SocketAddr| format!("{{url: 'http://{address}/mcp'}}");
+    let peers: Vec<_> = peers.iter().map(peer).collect();
+    let file = format!(
+        "listeners: [{{listen: 127.0.0.1:0}}]\ngroups:\n  - {{name: g, peers: [{}]}}\n",
+        peers.join(", ")
+    );
+    let mut all = vec!["--live"];
+    all.extend(arguments);
+    let (output, _) = check(&file, &all);
+    (output.status.code(), text(output.stdout))
+}
+
+#[test]
+fn peers_that_work_are_looked_at_and_told_of() {
+    let (one, two) = (Upstream::start(), Upstream::start());
+    let (code, told) = live(&[one.address, two.address], &[]);
+    assert_eq!(code, Some(0), "{told}");
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[0], "ok: 1 listener, 1 group, 2 peers");
+    assert!(
+        lines[2].contains("ready") && lines[2].contains("members=2/2"),
+        "{told}"
+    );
+    assert!(
+        lines[3].contains("passed") && lines[3].contains("http=1.1"),
+        "{told}"
+    );
+}
+
+#[test]
+fn peers_that_fail_are_4_and_a_group_without_any_is_5() {
+    let upstream = Upstream::start();
+    let (code, told) = live(&[upstream.address, nobody()], &["--format", "json"]);
+    assert_eq!(code, Some(4), "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let peers = &told["groups"][0]["peers"];
+    assert_eq!(peers[0]["health"], "passed", "{told:#}");
+    assert_eq!(peers[1]["health"], "failed", "{told:#}");
+    assert!(peers[1]["error"].is_string(), "{told:#}");
+    let (code, told) = live(&[nobody()], &[]);
+    assert_eq!(code, Some(5), "{told}");
+    assert!(
+        told.contains("unavailable") && told.contains("error="),
+        "{told}"
+    );
 }

@@ -4,6 +4,7 @@ mod discover;
 mod eras;
 mod probes;
 mod server;
+mod survey;
 mod tools;
 mod world;
 

@@ -1,15 +1,18 @@
 //! The verb `check`.
 
+mod findings;
+mod live;
+
 use config::ProcessEnvironment;
 
 use crate::args::{Check, CheckFormat};
 use crate::error::{Error, Exit};
 use crate::output;
 
-/// Checks a file.
+/// Checks a file, and with `--live` the peers it names.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// Standard output cannot be written, or the peers cannot be looked at.
 pub(crate) fn check(args: &Check) -> Result<Exit, Error> {
     match (config::load(&args.file, &ProcessEnvironment), args.format) {
         (Ok(loaded), CheckFormat::Text) => {
@@ -17,12 +20,23 @@ pub(crate) fn check(args: &Check) -> Result<Exit, Error> {
                 output::line(&format!("{warning}\n"))?;
             }
             output::line(&summary(&loaded))?;
-            Ok(Exit::Ok)
+            if !args.live {
+                return Ok(Exit::Ok);
+            }
+            let groups = live::look(loaded.settings)?;
+            output::line(&findings::text(&groups))?;
+            Ok(live::verdict(&groups))
         }
         (Ok(loaded), CheckFormat::Json) => {
             let warnings: Vec<_> = loaded.warnings.iter().map(warning).collect();
-            output::line(&pretty(&warnings.into()))?;
-            Ok(Exit::Ok)
+            if !args.live {
+                output::line(&pretty(&warnings.into()))?;
+                return Ok(Exit::Ok);
+            }
+            let groups = live::look(loaded.settings)?;
+            let all = serde_json::json!({"warnings": warnings, "groups": groups});
+            output::line(&pretty(&all))?;
+            Ok(live::verdict(&groups))
         }
         (Err(problems), CheckFormat::Text) => Err(Error::Problems(problems)),
         (Err(problems), CheckFormat::Json) => {
