@@ -1,6 +1,7 @@
 //! What is counted, as plain atomics; the admin listener renders them.
 
 use crate::grpc;
+use crate::mcp::metrics::{MigrationMetrics, OperationMetrics, PeerSessionMetrics, SessionMetrics};
 use crate::network::Address;
 use crate::tls::{Certificate, Terminator};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,20 +50,41 @@ impl Gauge {
     }
 }
 
-/// How long requests took, in OpenTelemetry's buckets for HTTP.
-#[derive(Debug, Default)]
+/// How long things took, by default in OpenTelemetry's buckets for requests of HTTP.
+#[derive(Debug)]
 pub struct Durations {
+    bounds: &'static [u64; BOUNDS.len()],
     buckets: [AtomicU64; BOUNDS.len() + 1],
     sum_micros: AtomicU64,
 }
 
+impl Default for Durations {
+    fn default() -> Self {
+        Self::within(&BOUNDS)
+    }
+}
+
 impl Durations {
+    /// None so far; buckets have these upper bounds, in microseconds.
+    pub fn within(bounds: &'static [u64; BOUNDS.len()]) -> Self {
+        Self {
+            bounds,
+            buckets: Default::default(),
+            sum_micros: AtomicU64::default(),
+        }
+    }
+
     /// Counts one.
     pub fn observe(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.partition_point(|bound| *bound < micros);
+        let bucket = self.bounds.partition_point(|bound| *bound < micros);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Upper bounds of the buckets, in microseconds; the last bucket has none.
+    pub fn bounds(&self) -> &'static [u64] {
+        self.bounds
     }
 
     /// Counts per bucket, not cumulated; the last has no bound.
@@ -80,7 +102,7 @@ impl Durations {
 }
 
 /// Upper bounds in microseconds: 5 ms to 10 s, as OpenTelemetry's `http.server.request.duration`.
-pub const BOUNDS: [u64; 14] = [
+const BOUNDS: [u64; 14] = [
     5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 750_000, 1_000_000,
     2_500_000, 5_000_000, 7_500_000, 10_000_000,
 ];
@@ -233,6 +255,10 @@ pub struct GroupMetrics {
     pub listens: ListenMetrics,
     /// MCP sessions that moved, or could not.
     pub migrations: MigrationMetrics,
+    /// MCP sessions that ended, or were refused.
+    pub mcp_sessions: SessionMetrics,
+    /// Messages of MCP, by method.
+    pub mcp_operations: OperationMetrics,
     /// Answers to `server/discover` that were given from memory.
     pub discover_recalled: Counter,
     /// Answers to `server/discover` that were not kept, or gave way to others.
@@ -268,21 +294,6 @@ pub struct TunnelMetrics {
     pub sent: Counter,
     /// Bytes from peers to clients.
     pub received: Counter,
-}
-
-/// MCP sessions that lost their peer.
-#[derive(Debug, Default)]
-pub struct MigrationMetrics {
-    /// Moved to another peer, or made anew on their own.
-    pub moved: Counter,
-    /// Could not be moved.
-    pub failed: Counter,
-    /// Requests refused because a legacy stream had too many without an answer.
-    pub crowded: Counter,
-    /// Messages of clients that belonged to a server that is gone: taken and dropped.
-    pub dropped: Counter,
-    /// From the loss to the new place.
-    pub duration: Durations,
 }
 
 /// Attempts after the first.
@@ -341,6 +352,8 @@ pub struct PeerMetrics {
     pub restarts: Counter,
     /// Times the breaker opened.
     pub breaker_opened: Counter,
+    /// MCP sessions that came and went.
+    pub mcp_sessions: PeerSessionMetrics,
 }
 
 /// Attempts, by what came of them.

@@ -36,7 +36,7 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
     let nanos = u64::try_from(record.took.as_nanos()).unwrap_or(u64::MAX);
     let text = |header: &http::HeaderValue| header.to_str().ok().map(str::to_owned);
     let mcp = record.mcp.as_ref();
-    let all: [(&str, &str, Option<Value>); 19] = [
+    let all: [(&str, &str, Option<Value>); 21] = [
         (
             "client.ip",
             "client",
@@ -100,9 +100,19 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, &'static str, 
             mcp.and_then(|mcp| mcp.method).map(Into::into),
         ),
         (
+            "mcp.protocol.version",
+            "mcp_version",
+            mcp.and_then(|mcp| mcp.version.as_deref()).map(Into::into),
+        ),
+        (
             "gen_ai.tool.name",
-            "mcp_name",
-            mcp.and_then(|mcp| mcp.name.as_deref()).map(Into::into),
+            "tool",
+            mcp.and_then(|mcp| mcp.tool.as_deref()).map(Into::into),
+        ),
+        (
+            "gen_ai.prompt.name",
+            "prompt",
+            mcp.and_then(|mcp| mcp.prompt.as_deref()).map(Into::into),
         ),
         (
             "mcp.session.id",
@@ -180,6 +190,7 @@ mod tests {
             "http.request.id": "a b",
             "trace.id": "0af7651916cd43dd8448eb211c80319c",
             "mcp.method.name": "tools/call",
+            "mcp.protocol.version": "2025-06-18",
             "gen_ai.tool.name": "whoami",
             "mcp.session.id": "0000000000000abc",
         });

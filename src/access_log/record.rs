@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use proxy::gateway::Entry;
-use proxy::mcp::{Facts, header};
+use proxy::mcp::{Facts, Method as McpMethod, header};
 use proxy::session::End;
 
 /// What is kept of a request until its line is written. Cheap to make: what is large is shared.
@@ -38,7 +38,11 @@ pub(super) struct Record {
 #[derive(Clone, Debug)]
 pub(super) struct Mcp {
     pub(super) method: Option<&'static str>,
-    pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
+    /// The tool that is called.
+    pub(super) tool: Option<String>,
+    /// The prompt that is asked for.
+    pub(super) prompt: Option<String>,
     /// Whoever knows the id may use it, so only its hash is kept.
     pub(super) session: Option<u64>,
 }
@@ -77,9 +81,14 @@ impl Record {
 impl Mcp {
     fn new(facts: &Facts, headers: &HeaderMap) -> Self {
         let session = headers.get(&header::SESSION_ID);
+        let name = facts.name.as_ref().map(|name| name.as_str().to_owned());
+        let is = |method| facts.method == Some(method);
         Self {
             method: facts.method.map(proxy::mcp::Method::name),
-            name: facts.name.as_ref().map(|name| name.as_str().to_owned()),
+            version: facts.version.map(|version| version.to_string()),
+            // Resources and tasks are named by what may be private.
+            tool: name.clone().filter(|_| is(McpMethod::ToolsCall)),
+            prompt: name.filter(|_| is(McpMethod::PromptsGet)),
             session: session.map(|id| lb::hash64(id.as_bytes())),
         }
     }
@@ -109,7 +118,9 @@ pub(super) fn sample() -> Record {
         )),
         mcp: Some(Mcp {
             method: Some("tools/call"),
-            name: Some("whoami".to_owned()),
+            version: Some("2025-06-18".to_owned()),
+            tool: Some("whoami".to_owned()),
+            prompt: None,
             session: Some(0xabc),
         }),
     }

@@ -53,6 +53,7 @@ pub(super) fn admit(
         .unwrap_or_default();
     let opened = sealed::open(&snapshot.keys, id, group.name(), mcp.principal.as_ref());
     let Ok(opened) = opened else {
+        group.metrics.mcp_sessions.refused_unknown.increment();
         return Err(faults::refuse(Cause::UnknownSession, ctx));
     };
     let first = Place::first(&opened.payload);
@@ -61,6 +62,7 @@ pub(super) fn admit(
     let binding = bindings.find(key, session.clock().recent());
     if binding.as_ref().is_some_and(|binding| binding.is_ended()) {
         // Rule 5: what its client has ended stays ended.
+        group.metrics.mcp_sessions.refused_ended.increment();
         return Err(faults::refuse(Cause::UnknownSession, ctx));
     }
     let place = binding.and_then(|binding| binding.place()).unwrap_or(first);

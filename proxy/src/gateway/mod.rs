@@ -299,6 +299,12 @@ impl Hooks for Gateway {
     }
 
     fn logging(&self, session: &Session, report: &Report, ctx: &mut Ctx) {
+        if let (Some(group), Some(mcp)) = (&ctx.group, &ctx.mcp)
+            && let Some(method) = mcp.facts.method
+        {
+            let took = report.ended.since(session.started);
+            group.metrics.mcp_operations.observe(method, took);
+        }
         if let Some(sink) = self.access.get() {
             sink.log(&Entry::new(session, report, ctx));
         }

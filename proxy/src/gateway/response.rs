@@ -160,12 +160,25 @@ fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
     let gone = head.status.is_success() || head.status == StatusCode::NOT_FOUND;
     if mcp.facts.kind == Kind::End && gone {
         bindings.enter(key, now).end();
+        ended(attempt, mcp);
     }
     if let (Some(method), Some(body)) = (mcp.facts.method, &mcp.body)
         && head.status.is_success()
         && Standing::is_about(mcp.facts.method)
     {
         bindings.enter(key, now).note(method, body);
+    }
+}
+
+/// Counts an MCP session that its client has ended.
+fn ended(attempt: &Attempt<'_>, mcp: &Mcp) {
+    let peer = &attempt.group.peer(attempt.peer).metrics;
+    peer.mcp_sessions.ended.increment();
+    if let Some(opened) = &mcp.session {
+        let now = attempt.session.clock().unix_seconds();
+        let lived = now.saturating_sub(opened.payload.issued_at);
+        let sessions = &attempt.group.metrics.mcp_sessions;
+        sessions.duration.observe(Duration::from_secs(lived));
     }
 }
 
@@ -318,6 +331,8 @@ fn initialize(
     let id = sealed.and_then(|sealed| HeaderValue::from_str(&sealed.id).ok());
     if let Some(id) = id {
         head.headers.insert(header::SESSION_ID.clone(), id);
+        let peer = &group.peer(attempt.peer).metrics;
+        peer.mcp_sessions.opened.increment();
         return stream(head, mcp, false, None);
     }
     let fault = Fault {

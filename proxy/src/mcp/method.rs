@@ -118,6 +118,15 @@ const NAMES: [(Method, &str); 35] = [
 ];
 
 impl Method {
+    /// How many there are, `Other` included.
+    pub const COUNT: usize = NAMES.len() + 1;
+
+    /// All of them, in the order in which they are counted.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let known = NAMES.iter().map(|(method, _)| *method);
+        known.chain([Self::Other])
+    }
+
     /// The method of this name; names are case-sensitive.
     pub fn parse(name: &[u8]) -> Self {
         // Thirty lengths and a few short comparisons: cheaper than hashing the name.

@@ -41,6 +41,7 @@ pub mod header;
 pub mod initialize;
 pub mod listening;
 pub mod listing;
+pub mod metrics;
 pub mod oauth;
 pub mod replay;
 pub mod rewriter;

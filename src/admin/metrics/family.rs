@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use proxy::metrics::{BOUNDS, Durations};
+use proxy::metrics::Durations;
 
 /// The labels of a sample.
 pub(super) type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -66,7 +66,7 @@ pub(super) fn durations<'a>(
     for (labels, durations) in samples {
         let counts = durations.buckets();
         // The last bucket has no bound.
-        let bounds = BOUNDS.iter().map(|bound| seconds(*bound));
+        let bounds = durations.bounds().iter().map(|bound| seconds(*bound));
         let bounds = bounds.chain([f64::INFINITY]);
         let buckets: Vec<_> = bounds.zip(counts.iter().copied()).collect();
         let (sum, count) = (seconds(durations.sum_micros()), counts.iter().sum());

@@ -10,6 +10,7 @@ use proxy::grpc::Status;
 
 use super::super::group_status::primary;
 use super::family::{Labels, counters, durations, gauges, number, truth};
+use super::mcp;
 
 pub(super) fn encode(
     encoder: &mut DescriptorEncoder<'_>,
@@ -21,6 +22,7 @@ pub(super) fn encode(
     calls(encoder, groups)?;
     failures(encoder, groups)?;
     tunnels(encoder, groups)?;
+    mcp::encode(encoder, groups)?;
     peers(encoder, groups, views)?;
     tiers(encoder, groups, views, now)
 }
@@ -129,19 +131,7 @@ fn failures(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::
             ];
             reasons.map(|(reason, count)| (labels(group, "reason", reason), count.get()))
         }),
-    )?;
-    counters(
-        encoder,
-        (
-            "backstay_session_replay_dropped",
-            "MCP session ids that would have been too long with what moving the session needs",
-        ),
-        groups
-            .iter()
-            .map(|group| (label(group), group.metrics.replay_dropped.get())),
-    )?;
-    migrations(encoder, groups)?;
-    mcp(encoder, groups)
+    )
 }
 
 /// Connections that were switched to another protocol.
@@ -184,106 +174,6 @@ fn tunnels(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::R
             let ways = [("down", &tunnels.received), ("up", &tunnels.sent)];
             ways.map(|(way, count)| (labels(group, "direction", way), count.get()))
         }),
-    )
-}
-
-/// MCP sessions that lost their peer.
-fn migrations(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
-    counters(
-        encoder,
-        (
-            "backstay_mcp_session_migrations",
-            "MCP sessions that lost their peer, by what became of them",
-        ),
-        groups.iter().flat_map(|group| {
-            let counts = &group.metrics.migrations;
-            let outcomes = [("failed", &counts.failed), ("moved", &counts.moved)];
-            outcomes.map(|(outcome, count)| (labels(group, "outcome", outcome), count.get()))
-        }),
-    )?;
-    counters(
-        encoder,
-        (
-            "backstay_mcp_stale_messages_dropped",
-            "Answers of clients to servers that were gone: taken and dropped",
-        ),
-        groups
-            .iter()
-            .map(|group| (label(group), group.metrics.migrations.dropped.get())),
-    )?;
-    durations(
-        encoder,
-        (
-            "backstay_mcp_session_migration_duration_seconds",
-            "From the loss of the peer to the new place of the MCP session",
-        ),
-        groups
-            .iter()
-            .map(|group| (label(group), &group.metrics.migrations.duration)),
-    )
-}
-
-/// What is counted for groups of MCP servers.
-fn mcp(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::Result {
-    counters(
-        encoder,
-        (
-            "backstay_mcp_discover_recalled",
-            "Answers to server/discover that were given from memory",
-        ),
-        groups
-            .iter()
-            .map(|group| (label(group), group.metrics.discover_recalled.get())),
-    )?;
-    counters(
-        encoder,
-        (
-            "backstay_mcp_limits",
-            "What was not remembered of MCP servers, or gave way to something else",
-        ),
-        groups.iter().flat_map(|group| {
-            let limits = [
-                ("discover", &group.metrics.discover_dropped),
-                ("oauth_clients", &group.metrics.oauth_clients_dropped),
-                ("legacy_requests", &group.metrics.migrations.crowded),
-                ("tasks", &group.metrics.tasks_forgotten),
-                ("ties", &group.metrics.ties_unread),
-                ("tools", &group.metrics.tools_dropped),
-            ];
-            limits.map(|(what, count)| (labels(group, "what", what), count.get()))
-        }),
-    )?;
-    counters(
-        encoder,
-        (
-            "backstay_mcp_listen_streams",
-            "Streams of subscriptions/listen that lost their peer, by what became of them",
-        ),
-        groups.iter().flat_map(|group| {
-            let counts = &group.metrics.listens;
-            let outcomes = [("closed", &counts.closed), ("moved", &counts.moved)];
-            outcomes.map(|(outcome, count)| (labels(group, "outcome", outcome), count.get()))
-        }),
-    )?;
-    gauges(
-        encoder,
-        (
-            "backstay_mcp_tasks",
-            "Tasks of which it is known which peer has them",
-        ),
-        groups
-            .iter()
-            .map(|group| (label(group), number(group.tasks_known() as u64))),
-    )?;
-    gauges(
-        encoder,
-        (
-            "backstay_mcp_tools_differ",
-            "Whether the peers show different tools",
-        ),
-        groups
-            .iter()
-            .map(|group| (label(group), truth(group.tools_differ()))),
     )
 }
 
@@ -373,11 +263,11 @@ fn tiers(
     )
 }
 
-fn label(group: &Group) -> Labels<'_> {
+pub(super) fn label(group: &Group) -> Labels<'_> {
     vec![("group", group.name())]
 }
 
-fn labels<'a>(group: &'a Group, name: &'static str, value: &'a str) -> Labels<'a> {
+pub(super) fn labels<'a>(group: &'a Group, name: &'static str, value: &'a str) -> Labels<'a> {
     vec![("group", group.name()), (name, value)]
 }
 

@@ -3,6 +3,7 @@
 
 mod family;
 mod group;
+mod mcp;
 mod peer;
 mod process;
 

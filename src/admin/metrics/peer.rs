@@ -97,6 +97,23 @@ fn counted(
             "How often the peer was seen to have started over",
         ),
         peers().map(|each| (each.label(), each.peer.metrics.restarts.get())),
+    )?;
+    counters(
+        encoder,
+        (
+            "backstay_mcp_sessions",
+            "MCP sessions that came to the peer and went",
+        ),
+        peers().flat_map(|each| {
+            let sessions = &each.peer.metrics.mcp_sessions;
+            let events = [
+                ("came", &sessions.came),
+                ("ended", &sessions.ended),
+                ("left", &sessions.left),
+                ("opened", &sessions.opened),
+            ];
+            events.map(|(event, count)| (each.labels("event", event), count.get()))
+        }),
     )
 }
 

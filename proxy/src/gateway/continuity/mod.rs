@@ -1,5 +1,6 @@
 //! MCP sessions outlive their peers.
 
+mod account;
 mod again;
 mod asking;
 mod bindings;
@@ -30,6 +31,7 @@ pub(super) async fn relocate(
     ctx: &mut Ctx,
 ) -> Option<Target> {
     let group = Arc::clone(ctx.group.as_ref()?);
+    let reason = account::reason(&lost);
     let headers = credentials(session, ctx);
     let mcp = ctx.mcp.as_mut()?;
     let base = mcp.target.clone()?;
@@ -87,19 +89,11 @@ pub(super) async fn relocate(
             }
             None => Err(Stays::NoPeer),
         };
-        let metrics = &group.metrics.migrations;
         match moved {
             Ok(place) => {
                 let peer = group.find(&place.peer)?;
-                metrics.moved.increment();
-                metrics.duration.observe(session.clock().now().since(began));
-                tracing::info!(
-                    group = group.name(),
-                    from = %from.peer,
-                    to = %place.peer,
-                    generation = place.generation,
-                    "mcp_session_migrated"
-                );
+                let took = session.clock().now().since(began);
+                account::moved(&group, (&from, &place), reason, took);
                 mcp.place = Some(place);
                 let target = Target {
                     pin: Some(peer),
@@ -109,8 +103,7 @@ pub(super) async fn relocate(
                 return Some(target);
             }
             Err(stays) => {
-                metrics.failed.increment();
-                tracing::warn!(group = group.name(), from = %from.peer, "mcp_session_not_migrated");
+                account::stayed(&group, &from, reason, &stays);
                 if !stream {
                     if let Stays::Denied(reply) = stays {
                         mcp.denied = Some(reply);

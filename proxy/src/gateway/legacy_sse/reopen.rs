@@ -10,6 +10,7 @@ use crate::mcp::endpoint::{EndpointStage, Step};
 use crate::mcp::events::{Cut, Events, event, message};
 use crate::mcp::fault::{Cause, Delivery};
 use crate::mcp::initialize::ServerHello;
+use crate::mcp::metrics::Loss;
 use crate::mcp::sealed::Replay;
 use crate::mcp::{Message, replay, token};
 use crate::session::{Exchanged, Session};
@@ -47,7 +48,7 @@ pub(super) async fn reopen(session: &mut Session, ctx: &mut Ctx) -> Option<Targe
             headers: &headers,
         };
         if let Some((peer, opened)) = reopening.round().await {
-            metrics.moved.increment();
+            metrics.moved.increment(Loss::Cut);
             metrics.duration.observe(clock.now().since(began));
             let (group, to) = (base.group.name(), base.group.peer_name(peer));
             tracing::info!(group, to, "legacy_stream_migrated");
@@ -57,7 +58,7 @@ pub(super) async fn reopen(session: &mut Session, ctx: &mut Ctx) -> Option<Targe
                 ..base
             });
         }
-        metrics.failed.increment();
+        metrics.failed.increment(Loss::Cut);
         tracing::warn!(group = base.group.name(), "legacy_stream_not_migrated");
         if let Some(offered) = stream.offered(pause).await {
             // Rule 9: the client has come back with the credential it has now.

@@ -1,5 +1,6 @@
 //! MCP sessions that outlive their peers, before servers that forget what they knew.
 
+mod counts;
 mod recovery;
 mod rules;
 mod tokens;
@@ -63,6 +64,10 @@ impl World {
             session: None,
             credential: None,
         }
+    }
+
+    fn kill_first(&self) {
+        self.servers[0].kill();
     }
 
     fn moved(&self) -> u64 {

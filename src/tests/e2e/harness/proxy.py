@@ -13,6 +13,23 @@ from harness.process import Failure, Process, free_port
 _started = []
 
 
+class Samples(dict):
+    """Samples by name and labels. Asked for fewer labels than a sample has, it adds up what fits."""
+
+    def get(self, sample, default=None):
+        if sample in self:
+            return self[sample]
+        name, _, labels = sample.rstrip("}").partition("{")
+        wanted = set(filter(None, labels.split(",")))
+        fitting = [value for key, value in self.items() if _fits(key, name, wanted)]
+        return sum(fitting) if fitting else default
+
+
+def _fits(key, name, wanted):
+    own, _, labels = key.rstrip("}").partition("{")
+    return own == name and wanted <= set(labels.split(","))
+
+
 class Proxy:
     """One running proxy with a listener, another for HTTPS if there is a certificate, and an admin listener."""
 
@@ -82,7 +99,7 @@ class Proxy:
 
     def metrics(self):
         """All samples: name with labels, and value."""
-        samples = {}
+        samples = Samples()
         for line in self.get("/metrics").splitlines():
             if line and not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
