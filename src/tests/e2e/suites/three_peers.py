@@ -34,7 +34,7 @@ def run(suite):
             peer.kill()
 
 
-def sessions(suite, client, kind, proxy, front=H1, certificate=None):
+def sessions(suite, client, kind, proxy, front=H1, certificate=None, calls=CALLS):
     """Sessions side by side."""
     tool, argument = kind.echo
     name = "-".join([client.name, kind.name, kind.transport, front.name])
@@ -43,7 +43,7 @@ def sessions(suite, client, kind, proxy, front=H1, certificate=None):
         "transport": kind.client_transport,
         "era": client.era,
         "sessions": SESSIONS,
-        "calls": CALLS,
+        "calls": calls,
         "tool": tool,
         "argument": argument,
         "timeout": 60,

@@ -8,6 +8,7 @@ server-everything.
 import json
 import ssl
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from harness import compare
 from harness.catalogue import CLIENTS, LEGACY_SSE, server
@@ -26,7 +27,7 @@ from suites.pairs import run_jobs
 from suites.three_peers import sessions
 
 SERVERS = ("python-v1", "python-v2", "typescript-v1", "typescript-v2", "rmcp")
-READERS, KILLS = 32, 4
+READERS, KILLS, CALLS = 32, 4, 20
 
 
 def run(suite):
@@ -129,13 +130,19 @@ def _compared(suite, certificate, client, rows, plain, peers, recorders, pages):
 def _by_hand(suite, certificate, plain, peers):
     """The wire by hand, which speaks HTTP/1.1; streams are cut and resumed over HTTP/2 by the SDKs."""
     tls = ssl.create_default_context(cafile=certificate.authority)
-    direct = {kind: wire.session(process.address, kind) for kind, process in plain.items()}
+
+    def session(kind, address, tls=None):
+        # The Python SDK drops an event that comes between what it replays and the stream that it then opens, the more
+        # likely the slower that is: a stream is resumed when all is stored.
+        return wire.session(address, replace(kind, resumes_only_what_is_stored=True), tls)
+
+    direct = {kind: session(kind, process.address) for kind, process in plain.items()}
     for number, (kind, back) in enumerate(peers):
         front = (H1, HTTPS_H1)[number % 2]
         name = f"wire-{front.name}-{back.name}-{kind.name}"
         proxy = _proxy(suite, name, [back.peer("only", peers[kind, back])], back, certificate)
         with suite.check(name):
-            proxied = wire.session(front.address(proxy), kind, tls if front.tls else None)
+            proxied = session(kind, front.address(proxy), tls if front.tls else None)
             suite.equal(compare.difference(direct[kind], proxied))
         _stopped(suite, proxy)
 
@@ -151,7 +158,7 @@ def _three_peers(suite, certificate):
         proxy = _proxy(suite, f"three-{way.name}", peers, way, certificate)
         for name in names:
             with suite.check(f"{name} by {way.name} over three peers"):
-                sessions(suite, _client(name), kind, proxy, way, certificate)
+                sessions(suite, _client(name), kind, proxy, way, certificate, CALLS)
         _stopped(suite, proxy)
         for process in processes:
             process.kill()
@@ -166,7 +173,7 @@ def _legacy_sse(suite, certificate):
         peers = [back.peer(f"peer-{number}", each.ready()) for number, each in enumerate(processes)]
         proxy = _proxy(suite, f"sse-{front.name}-{back.name}", peers, back, certificate)
         with suite.check(f"{name} by {front.name} over three peers of HTTP+SSE by {back.name}"):
-            sessions(suite, _client(name), LEGACY_SSE, proxy, front, certificate)
+            sessions(suite, _client(name), LEGACY_SSE, proxy, front, certificate, CALLS)
         _stopped(suite, proxy)
         for process in processes:
             process.kill()
