@@ -162,7 +162,7 @@ pub(in crate::gateway) fn answered(message: &mut Message, head: &Parts) -> Respo
         return ResponseAction::Forward;
     };
     if status.is_success() {
-        message.stream.taken(id);
+        message.stream.taken(id, message.generation);
         return ResponseAction::Forward;
     }
     // Servers that have restarted know nothing of the stream; those of TypeScript say 400.
@@ -237,7 +237,7 @@ pub(in crate::gateway) async fn failed(
         Fate::Settled => true,
         Fate::Lost(safe) => {
             // Whoever finds another place asks again there.
-            message.stream.taken(id);
+            message.stream.taken(id, message.generation);
             safe
         }
         Fate::Moved(place, Some(body)) => repeat(session, ctx, (message, id), (place, body)).await,
@@ -273,7 +273,7 @@ async fn repeat(
     let answer = session.exchange(&group, peer, request, PATIENCE).await;
     let taken = answer.is_ok_and(|answer| answer.head.status.is_success());
     if taken {
-        message.stream.taken(id);
+        message.stream.taken(id, place.generation);
     }
     taken
 }

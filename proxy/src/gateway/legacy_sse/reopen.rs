@@ -94,16 +94,16 @@ impl Reopening<'_> {
             tried.insert(peer);
             asked.insert(peer);
             let _turn = turn(group, self.session, peer).await?;
-            let opening = tokio::time::timeout(PATIENCE, self.open(peer, from.generation + 1));
-            if let Ok(Some(opened)) = opening.await {
-                return Some((peer, opened));
+            let opening = tokio::time::timeout(PATIENCE, self.open(peer));
+            if let Ok(Some(talk)) = opening.await {
+                return Some((peer, self.enter(talk, from.generation + 1).await));
             }
         }
         None
     }
 
     /// Opens a stream at a peer, and makes it what the one before was.
-    async fn open(&self, peer: PeerIndex, generation: u32) -> Option<Exchanged> {
+    async fn open(&self, peer: PeerIndex) -> Option<Talk<'_>> {
         let to = path(self.session, self.base, peer);
         let theirs = to.as_ref().map(|to| to.path().to_owned())?;
         let request = request(
@@ -132,11 +132,16 @@ impl Reopening<'_> {
         if let Some(replay) = self.stream.replay() {
             talk.introduce(&replay).await?;
         }
-        // From here on messages for the stream go there.
+        Some(talk)
+    }
+
+    /// From here on messages for the stream go where it is open now; those that were taken by a
+    /// peer that is gone are sent again.
+    async fn enter(&self, talk: Talk<'_>, generation: u32) -> Exchanged {
         let place = Place {
             generation,
-            peer: self.base.group.peer_name(peer).to_owned(),
-            path,
+            peer: self.base.group.peer_name(talk.peer).to_owned(),
+            path: talk.path.to_string(),
         };
         self.stream.came_to(place, self.session.clock().now());
         for (id, body) in self.stream.again() {
@@ -144,7 +149,7 @@ impl Reopening<'_> {
                 self.stream.refuse(&id, Cause::PeerLost, Delivery::Unknown);
             }
         }
-        Some(talk.end())
+        talk.end()
     }
 
     fn peer(&self, peer: PeerIndex) -> (&Group, PeerIndex) {

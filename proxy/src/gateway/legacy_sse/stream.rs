@@ -263,10 +263,18 @@ impl LegacyStream {
         self.state().replay.clone()
     }
 
-    /// The peer has taken a request.
-    pub(super) fn taken(&self, id: &Id<'_>) {
-        for one in &mut self.state().open {
-            one.taken |= one.id.names_same(id);
+    /// The peer of `generation` has taken a request, or may have. If it is lost already, whoever
+    /// looks for another place asks again there; what may not be asked again is told.
+    pub(super) fn taken(&self, id: &Id<'static>, generation: u32) {
+        let mut state = self.state();
+        let here = state.phase == Phase::Live && state.place.generation == generation;
+        let moving = state.phase == Phase::Moving;
+        let open = state.open.iter_mut().find(|one| one.id.names_same(id));
+        let Some(one) = open else { return };
+        if here || (moving && one.again.is_some()) {
+            one.taken = true;
+        } else {
+            state.refuse(id, Cause::PeerLost, Delivery::Unknown);
         }
     }
 
@@ -286,12 +294,7 @@ impl LegacyStream {
 
     /// A request is answered on the stream with an error, if it is still without an answer.
     pub(super) fn refuse(&self, id: &Id<'static>, cause: Cause, delivery: Delivery) {
-        let mut state = self.state();
-        let before = state.open.len();
-        state.open.retain(|one| !one.id.names_same(id));
-        if state.open.len() < before {
-            state.tell(&error(std::slice::from_ref(id), cause, delivery));
-        }
+        self.state().refuse(id, cause, delivery);
     }
 
     /// A request that was not sent is answered on the stream with an error.
@@ -411,6 +414,14 @@ impl State {
                 r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the server is gone"}}}}"#
             );
             self.tell(&event(&cancelled));
+        }
+    }
+
+    fn refuse(&mut self, id: &Id<'static>, cause: Cause, delivery: Delivery) {
+        let before = self.open.len();
+        self.open.retain(|one| !one.id.names_same(id));
+        if self.open.len() < before {
+            self.tell(&error(std::slice::from_ref(id), cause, delivery));
         }
     }
 
