@@ -11,7 +11,7 @@ use crate::group::Group;
 use crate::hooks::Reply;
 use crate::mcp::fault::Cause;
 use crate::mcp::generation::{self, Belongs};
-use crate::mcp::{Kind, Principal, fault, header, sealed};
+use crate::mcp::{Asked, Kind, Message, Principal, fault, header, sealed};
 use crate::reply;
 use crate::session::Session;
 use bytes::Bytes;
@@ -65,10 +65,26 @@ pub(super) fn admit(
         group.metrics.mcp_sessions.refused_ended.increment();
         return Err(faults::refuse(Cause::UnknownSession, ctx));
     }
+    if mcp.asked() == Asked::Moot
+        && let Some(Message::Response { id: Some(id) }) = mcp.body.as_deref().map(Message::peek)
+    {
+        let now = session.clock().recent();
+        bindings.enter(key(), now).answers(id.json());
+    }
+    let resumed = headers.get(&header::LAST_EVENT_ID);
+    if let (Some(binding), Some(event)) = (&binding, resumed) {
+        mcp.resumes = binding.polled(event.as_bytes());
+    }
     let place = binding.and_then(|binding| binding.place()).unwrap_or(first);
     let home = snapshot.home(group, &place.peer);
     let generation = place.generation;
     mcp.place = Some(place);
+    mcp.told = generation;
+    if let (Some(ids), Some(event)) = (&mcp.resumes, resumed.and_then(|id| id.to_str().ok()))
+        && generation::event(event, generation) == Belongs::Gone
+    {
+        return Err(faults::resumed_in_vain(ids));
+    }
     if generation > 1 && !retell(session, mcp, generation) {
         group.metrics.migrations.dropped.increment();
         return Err(faults::refuse(Cause::SessionLost, ctx));

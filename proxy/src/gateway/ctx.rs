@@ -9,7 +9,7 @@ use super::oauth::Document;
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
-use crate::mcp::{Asked, Facts, Kind, Message, Principal, agree};
+use crate::mcp::{Asked, Facts, Id, Kind, Message, Principal, agree};
 use crate::settings::{HeaderEdits, RouteSettings};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -71,8 +71,14 @@ pub(super) struct Mcp {
     pub(super) denied: Option<Reply>,
     /// Its peer did not know the MCP session, and another place was asked for.
     pub(super) unknown: bool,
+    /// The upstream session in whose words it is told: 1 is the first.
+    pub(super) told: u32,
+    /// What the stream that it resumes has not answered, if that was a stream of answers.
+    pub(super) resumes: Option<Vec<Id<'static>>>,
     /// Its body, if it was read.
     pub(super) body: Option<Bytes>,
+    /// What its MCP session is known by, once that was worked out.
+    key: OnceCell<Key>,
     /// Whom its answer is for, once its body was read.
     asked: OnceCell<Asked>,
     /// Its facts are those of its body, which is one request, and its head does not contradict them.
@@ -138,7 +144,10 @@ impl Mcp {
             listen: None,
             denied: None,
             unknown: false,
+            told: 1,
+            resumes: None,
             body: None,
+            key: OnceCell::new(),
             asked: OnceCell::new(),
             whole: false,
             seeks: None,
@@ -167,7 +176,8 @@ impl Mcp {
     /// What its MCP session is known by in this process, if it has one.
     pub(super) fn key(&self, group: &Group) -> Option<Key> {
         let payload = &self.session.as_ref()?.payload;
-        Some(Key::of(group.name(), &payload.peer, &payload.upstream))
+        let key = || Key::of(group.name(), &payload.peer, &payload.upstream);
+        Some(*self.key.get_or_init(key))
     }
 
     /// The upstream session behind its MCP session: 1 is the first.

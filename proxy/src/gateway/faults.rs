@@ -5,8 +5,8 @@ use super::ctx::Ctx;
 use super::discover;
 use crate::error::{AttemptError, Phase, ProxyError};
 use crate::hooks::{Reply, RetryDecision};
-use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply};
-use crate::mcp::{Asked, Era, Kind, Message, agree};
+use crate::mcp::fault::{Cause, Delivery, Fault, FaultReply, reply as fault_reply, resume_reply};
+use crate::mcp::{Asked, Era, Id, Kind, Message, agree};
 use crate::reply;
 use crate::session::Session;
 use http::StatusCode;
@@ -144,6 +144,17 @@ pub(super) fn fault(error: &ProxyError) -> Fault {
         delivery,
         retry_after,
     }
+}
+
+/// The answer to who resumes a stream of answers that its peer took with it (rule 13): neither an
+/// error status nor an empty stream ends the wait of clients.
+pub(super) fn resumed_in_vain(ids: &[Id<'static>]) -> Reply {
+    let fault = Fault {
+        cause: Cause::PeerLost,
+        delivery: Delivery::Unknown,
+        retry_after: None,
+    };
+    from(resume_reply(ids, &fault))
 }
 
 pub(super) fn from(fault: FaultReply) -> Reply {

@@ -11,6 +11,7 @@ mod cors;
 mod ctx;
 mod discover;
 mod elsewhere;
+mod events;
 mod faults;
 mod fields;
 mod flows;

@@ -88,7 +88,17 @@ pub(super) async fn target(
         return Ok(target);
     };
     mcp.target = Some(target.clone());
-    if mcp.session.is_none() || target.pin.is_some() {
+    if let (Some(_), Some(_)) = (&mcp.session, target.pin) {
+        let stale = continuity::is_stale(bindings, &group, mcp, session.clock().recent());
+        let lost = Lost::Refused(continuity::DOUBTED);
+        let moved = if stale {
+            continuity::relocate(bindings, session, lost, ctx).await
+        } else {
+            None
+        };
+        return Ok(moved.unwrap_or(target));
+    }
+    if mcp.session.is_none() {
         return Ok(target);
     }
     // The peer has left the group.
@@ -224,6 +234,10 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
         match &place.upstream {
             Some(id) => head.set(header::SESSION_ID.clone(), id.clone()),
             None => head.remove(&header::SESSION_ID),
+        }
+        if place.generation != mcp.told {
+            // Rule 11: it goes only to the peer that gave it.
+            head.remove(&header::LAST_EVENT_ID);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What a client sees of a peer's answer.
 
 use super::affinity::Marking;
-use super::continuity::{self, Answering, Bindings};
+use super::continuity::{self, Bindings};
 use super::ctx::{Ctx, Mcp};
+use super::events::{Source, standing, stream};
 use super::legacy_sse::{self, Asker, Body, Endpoint, Legacy, LegacyStream, Open};
 use super::request::repeat_safe;
 use super::{addressing, affinity, discover, faults, flows, listen, listing, oauth};
@@ -11,7 +12,6 @@ use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
 use crate::mcp::initialize::{ClientHello, ServerHello};
 use crate::mcp::sealed::{Kept, Payload, seal};
-use crate::mcp::sse::Scanner;
 use crate::mcp::standing::Standing;
 use crate::mcp::{Asked, Era, Kind, Method, Principal, answer, header};
 use crate::route::peer_path;
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Shapes a peer's answer.
 pub(super) fn shape(
-    bindings: &Bindings,
+    bindings: &Arc<Bindings>,
     attempt: &Attempt<'_>,
     head: &mut Parts,
     prefix: &Prefix<'_>,
@@ -43,7 +43,7 @@ pub(super) fn shape(
 
 /// Shapes an answer whose head goes downstream.
 fn first(
-    bindings: &Bindings,
+    bindings: &Arc<Bindings>,
     attempt: &Attempt<'_>,
     head: &mut Parts,
     prefix: &Prefix<'_>,
@@ -83,10 +83,18 @@ fn first(
             .group
             .saw_mcp(attempt.peer, attempt.session.request.uri.path());
     }
-    if head.status == StatusCode::NOT_FOUND && may_move(mcp, attempt) {
+    let doubt = match head.status {
+        // Rule 5: the peer has restarted, or has forgotten; the client has not ended it.
+        StatusCode::NOT_FOUND => Some(continuity::UNKNOWN),
+        // Servers that keep no record of ended sessions say so as for a missing id.
+        StatusCode::BAD_REQUEST => Some(continuity::DOUBTED),
+        _ => None,
+    };
+    if let Some(doubt) = doubt
+        && may_move(mcp, attempt)
+    {
         if !std::mem::replace(&mut mcp.unknown, true) {
-            // Rule 5: the peer has restarted, or has forgotten; the client has not ended it.
-            return ResponseAction::Relocate("the peer does not know the MCP session");
+            return ResponseAction::Relocate(doubt);
         }
         if let Some(denied) = mcp.denied.take() {
             return ResponseAction::Replace(denied);
@@ -115,7 +123,7 @@ fn first(
         head.headers.remove(&header::SESSION_ID);
     }
     if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
-        return standing(bindings, attempt, head, mcp);
+        return standing(bindings, attempt, head, ctx);
     }
     let json = mcp.facts.kind == Kind::Message && is(head, JSON) && !is_coded(head);
     let most = if mcp.tied {
@@ -139,8 +147,9 @@ fn first(
         .then(|| affinity::marked(attempt, head, prefix, ctx))
         .flatten();
     let action = marked.unwrap_or_else(|| {
-        let marking = Marking::of(attempt, ctx);
-        stream(head, mcp, safe, marking)
+        let source = Source::of(bindings, attempt, ctx.group.as_ref(), mcp);
+        let source = source.marking(Marking::of(attempt, ctx));
+        stream(head, mcp, safe, source)
     });
     listing::watch(attempt, head, prefix, ctx, action)
 }
@@ -162,6 +171,21 @@ fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
         bindings.enter(key, now).end();
         ended(attempt, mcp);
     }
+    let opaque = mcp.principal.is_none()
+        && attempt
+            .session
+            .request
+            .headers
+            .contains_key(http_header::AUTHORIZATION);
+    if opaque && head.status.is_success() {
+        // Rule 5: these credentials name nobody, but others can be told from them.
+        let incarnation = attempt.group.peer(attempt.peer).known.incarnation();
+        let served = bindings.enter(key, now);
+        served.served(
+            continuity::credential(&attempt.session.request.headers),
+            incarnation,
+        );
+    }
     if let (Some(method), Some(body)) = (mcp.facts.method, &mcp.body)
         && head.status.is_success()
         && Standing::is_about(mcp.facts.method)
@@ -182,52 +206,8 @@ fn ended(attempt: &Attempt<'_>, mcp: &Mcp) {
     }
 }
 
-/// The event stream of an MCP session stays open over the loss of its peer (rule 14).
-fn standing(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) -> ResponseAction {
-    if !is_events(head) {
-        return if mcp.track.is_begun() {
-            ResponseAction::Relocate("the peer has no such stream")
-        } else {
-            ResponseAction::Forward
-        };
-    }
-    if attempt.group.settings.on_peer_loss == PeerLoss::Fail {
-        return ResponseAction::Forward;
-    }
-    let generation = mcp.generation();
-    let news = if generation > 1 {
-        let key = mcp.key(attempt.group).unwrap_or_default();
-        let binding = bindings.find(|| key, attempt.session.clock().recent());
-        binding
-            .map(|binding| binding.take_news())
-            .unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    let transform = continuity::Standing::new(generation, mcp.track.clone(), &news);
-    ResponseAction::Transform(Box::new(transform))
-}
-
-/// An answer that comes as events must not end without its response.
-fn stream(head: &Parts, mcp: &Mcp, safe: bool, marking: Option<Marking>) -> ResponseAction {
-    if !is_events(head) || mcp.facts.kind != Kind::Message {
-        return ResponseAction::Forward;
-    }
-    let awaited = match mcp.asked() {
-        Asked::Request(id) => vec![id],
-        Asked::Batch(ids) => ids,
-        _ => return ResponseAction::Forward,
-    };
-    // A batch may be answered in part already.
-    let safe = safe && awaited.len() == 1;
-    let scanner = Scanner::new(awaited);
-    let track = mcp.track.clone();
-    let answering = Answering::new(scanner, mcp.facts.era, safe, mcp.generation(), track);
-    ResponseAction::Transform(Box::new(answering.marking(marking)))
-}
-
 /// A stream that may begin with `event: endpoint`, which makes it a legacy one.
-fn legacy_stream(bindings: &Bindings, attempt: &Attempt<'_>, ctx: &mut Ctx) -> ResponseAction {
+fn legacy_stream(bindings: &Arc<Bindings>, attempt: &Attempt<'_>, ctx: &mut Ctx) -> ResponseAction {
     let session = attempt.session;
     let request = &session.request;
     let url = &attempt.group.peer(attempt.peer).url;
@@ -306,7 +286,7 @@ fn initialize(
     let server = text.as_deref().and_then(ServerHello::peek);
     if !coded && server.is_none() && (complete || prefix.ended) {
         // An error, or nothing: no session comes with it.
-        return stream(head, mcp, false, None);
+        return stream(head, mcp, false, Source::default());
     }
     let client = mcp.body.as_deref().and_then(ClientHello::peek);
     let replay = client
@@ -333,7 +313,7 @@ fn initialize(
         head.headers.insert(header::SESSION_ID.clone(), id);
         let peer = &group.peer(attempt.peer).metrics;
         peer.mcp_sessions.opened.increment();
-        return stream(head, mcp, false, None);
+        return stream(head, mcp, false, Source::default());
     }
     let fault = Fault {
         cause: Cause::BadAnswer,

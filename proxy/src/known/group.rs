@@ -45,6 +45,16 @@ impl Group {
         self.serving.asked(peer);
     }
 
+    /// A peer said that its tools have changed: nothing that it showed holds any more, until it is
+    /// asked again.
+    pub(crate) fn tools_changed(&self, peer: PeerIndex) {
+        let peers = self.peer(peer);
+        if peers.known.tools_changed() {
+            self.tools.forget(peer);
+            peers.suspect();
+        }
+    }
+
     /// A peer has shown a page of its tools to somebody.
     pub(crate) fn learn_tools(
         &self,

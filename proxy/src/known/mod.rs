@@ -31,6 +31,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub struct Known {
     eras: AtomicU32,
     incarnation: AtomicU64,
+    restarted_at: AtomicU64,
     /// It has answered as an MCP server.
     spoke: AtomicBool,
     /// A probe in the way of MCP has come to an end, good or bad.
@@ -55,7 +56,13 @@ impl Known {
         self.incarnation.load(Ordering::Acquire)
     }
 
-    pub(crate) fn restarted(&self) {
+    /// When it was last seen to have started over, in seconds since 1970; 0: never.
+    pub(crate) fn restarted_at(&self) -> u64 {
+        self.restarted_at.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn restarted(&self, now: u64) {
+        self.restarted_at.store(now, Ordering::Release);
         self.incarnation.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -76,9 +83,9 @@ impl Known {
     }
 
     /// It said that its tools have changed (`notifications/tools/list_changed`): the prober asks
-    /// again.
-    pub fn tools_changed(&self) {
-        self.tools_changed.store(true, Ordering::Relaxed);
+    /// again. Says whether that is news.
+    pub fn tools_changed(&self) -> bool {
+        !self.tools_changed.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn take_tools_changed(&self) -> bool {

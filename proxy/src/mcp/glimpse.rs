@@ -7,6 +7,8 @@ use super::{Id, Message};
 pub(super) enum Glimpse<'a> {
     /// No response, or nothing that could be told.
     Other,
+    /// A request; its id, if that was seen.
+    Request(Option<Id<'a>>),
     /// The responses to these requests.
     Responses(Vec<Id<'a>>),
     /// Several responses, not all of them seen.
@@ -34,7 +36,8 @@ pub(super) fn glimpse(head: &[u8], cut: bool) -> Glimpse<'_> {
                 })
                 .collect(),
         ),
-        Message::Invalid | Message::Notification { .. } | Message::Request(_) => Glimpse::Other,
+        Message::Request(request) => Glimpse::Request(Some(request.id)),
+        Message::Invalid | Message::Notification { .. } => Glimpse::Other,
     }
 }
 
@@ -55,7 +58,14 @@ fn beginning(head: &[u8]) -> Option<Glimpse<'_>> {
             return None;
         }
         match key {
-            "\"method\"" => return Some(Glimpse::Other),
+            "\"method\"" if batch => return Some(Glimpse::Other),
+            "\"method\"" => {
+                return Some(if reader.string()?.starts_with("\"notifications/") {
+                    Glimpse::Other
+                } else {
+                    Glimpse::Request(id)
+                });
+            }
             "\"result\"" | "\"error\"" if batch => return Some(Glimpse::UnnamedBatch),
             "\"result\"" | "\"error\"" => {
                 return Some(match id {
@@ -73,6 +83,19 @@ fn beginning(head: &[u8]) -> Option<Glimpse<'_>> {
         }
     }
 }
+
+/// The id of a message of which only the end is there: Python's servers, and those of TypeScript,
+/// write that of a request last.
+pub(super) fn last_id(tail: &[u8]) -> Option<Id<'_>> {
+    let text = tail.trim_ascii_end().strip_suffix(b"}")?;
+    let text = std::str::from_utf8(text.get(text.len().saturating_sub(LONGEST_ID)..)?).ok()?;
+    let (_, id) = text.rsplit_once("\"id\":")?;
+    let value: serde_json::Value = serde_json::from_str(id).ok()?;
+    (value.is_string() || value.is_number()).then(|| Id::from_json(id.trim()))?
+}
+
+/// A longer id at the end of a message is not read.
+pub(super) const LONGEST_ID: usize = 80;
 
 /// Reads JSON from the left. Every method skips white space first and gives none at the end.
 struct Reader<'a> {
@@ -154,12 +177,19 @@ mod tests {
             ),
             (r#"{"jsonrpc":"2.0","method":"notifica"#, Glimpse::Other),
             (r#"{"jsonrpc":"2.0","id":1,"method":"x"#, Glimpse::Other),
-            (r#"{"method":"x","params":{"result":1"#, Glimpse::Other),
+            (
+                r#"{"method":"x","params":{"result":1"#,
+                Glimpse::Request(None),
+            ),
+            (r#"{"method":"notifications/x","params":{"#, Glimpse::Other),
             (r#"{"params":{"result":1},"method"#, Glimpse::Other),
             (r#"{"jsonrpc":"2.0","id":5,"#, Glimpse::Other),
             (r#"{"jsonrpc":"2.0","id":5"#, Glimpse::Other),
             (r#"{"id":"5"#, Glimpse::Other),
-            (r#"{"id":1,"method":"x","error":{"#, Glimpse::Other),
+            (
+                r#"{"id":1,"method":"x","error":{"#,
+                Glimpse::Request(Id::from_json("1")),
+            ),
             (r#"{"a":{"b":1,"result":{"#, Glimpse::Other),
             (r#"{"id":1]"result":{"#, Glimpse::Other),
             ("[", Glimpse::Other),
@@ -180,7 +210,7 @@ mod tests {
             ),
             (
                 r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#,
-                Glimpse::Other,
+                Glimpse::Request(Id::from_json("5")),
             ),
             (
                 r#"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"error":{}}]"#,
@@ -192,10 +222,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_id_at_the_end_is_read() {
+        for (tail, expected) in [
+            (r#"ng"}]},"jsonrpc":"2.0","id":17}"#, Some("17")),
+            (r#""id":1},"jsonrpc":"2.0","id":"a"} "#, Some("\"a\"")),
+            (r#""jsonrpc":"2.0","id":1,"method":"x"}"#, None),
+            (r#""id":null}"#, None),
+            (r#""id":{"id":3}}"#, None),
+            ("", None),
+        ] {
+            let found = last_id(tail.as_bytes());
+            assert_eq!(found.as_ref().map(Id::json), expected, "{tail}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_break_it(bytes in r#"[\[{"a-z:,\\ 0-9}]{0,60}"#, cut in any::<bool>()) {
             glimpse(bytes.as_bytes(), cut);
+            last_id(bytes.as_bytes());
         }
     }
 }

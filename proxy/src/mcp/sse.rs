@@ -1,12 +1,12 @@
 //! What went by on an event stream.
 
 use bytes::Bytes;
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 use super::fault::{self, Fault, Position, Primed};
-use super::glimpse::{Glimpse, glimpse};
+use super::glimpse::{Glimpse, LONGEST_ID, glimpse, last_id};
 use super::rewriter::progress;
-use super::{Era, Id};
+use super::{Era, Id, Message, Method};
 
 /// Watches an event stream go by, in pieces of any size, without touching it. Keeps some hundred
 /// bytes, however long lines and events are.
@@ -26,6 +26,18 @@ pub struct Scanner {
     last_event_id: Vec<u8>,
     primed: Primed,
     progress: Option<f64>,
+    watch: Watch,
+    /// What the server has asked, oldest first.
+    asked: Vec<Id<'static>>,
+}
+
+/// Whether what the server asks and tells is of interest too.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Watch {
+    No,
+    /// It has told that its tools have changed.
+    ToolsChanged,
+    Yes,
 }
 
 /// How an event stream ended.
@@ -41,6 +53,8 @@ pub enum End {
 #[derive(Debug, Default)]
 struct Line {
     head: Vec<u8>,
+    /// What it ends with so far.
+    tail: Vec<u8>,
     len: usize,
 }
 
@@ -55,6 +69,8 @@ struct Event {
     data: Vec<u8>,
     /// There was more data.
     cut: bool,
+    /// What its data ends with.
+    tail: Vec<u8>,
     /// It carries a message, not something of another type.
     foreign: bool,
     id: Option<Vec<u8>>,
@@ -73,7 +89,32 @@ impl Scanner {
             last_event_id: Vec::new(),
             primed: Primed::No,
             progress: None,
+            watch: Watch::No,
+            asked: Vec::new(),
         }
+    }
+
+    /// One that also notes what the server asks, and that its tools have changed.
+    #[must_use]
+    pub fn watching(self) -> Self {
+        Self {
+            watch: Watch::Yes,
+            ..self
+        }
+    }
+
+    /// The last requests of the server that went by.
+    pub fn asked(&self) -> &[Id<'static>] {
+        &self.asked
+    }
+
+    /// Whether the server has said that its tools have changed; once.
+    pub fn take_tools_changed(&mut self) -> bool {
+        let changed = self.watch == Watch::ToolsChanged;
+        if changed {
+            self.watch = Watch::Yes;
+        }
+        changed
     }
 
     /// Notes the next bytes. Lines end with LF, CR LF or CR (WHATWG HTML §9.2.5).
@@ -167,13 +208,16 @@ impl Scanner {
             self.end_event();
         } else if head.first() != Some(&b':') {
             let cut = self.line.len > head.len();
-            self.event.field(head, cut, !self.awaited.is_empty());
+            let wants_data = self.watch != Watch::No || !self.awaited.is_empty();
+            self.event.field((head, &self.line.tail), cut, wants_data);
         }
         self.line.head.clear();
+        self.line.tail.clear();
         self.line.len = 0;
     }
 
     fn end_event(&mut self) {
+        let watches = self.watch != Watch::No;
         let event = &mut self.event;
         // Clients drop an event without data, and its id with it.
         if event.data_lines > 0 {
@@ -181,11 +225,23 @@ impl Scanner {
                 self.primed = Primed::Yes;
                 self.last_event_id = id;
             }
-            if !event.foreign && !self.awaited.is_empty() {
+            if !event.foreign && (watches || !self.awaited.is_empty()) {
                 match glimpse(&event.data, event.cut) {
                     Glimpse::Other => {
                         let told = std::str::from_utf8(&event.data).ok().and_then(progress);
                         self.progress = told.or(self.progress);
+                        if watches && tells_of_tools(&event.data) {
+                            self.watch = Watch::ToolsChanged;
+                        }
+                    }
+                    Glimpse::Request(id) => {
+                        let id = id.or_else(|| last_id(&event.tail));
+                        if let Some(id) = id.filter(|_| watches) {
+                            if self.asked.len() >= MOST_ASKED {
+                                self.asked.remove(0);
+                            }
+                            self.asked.push(id.into_owned());
+                        }
                     }
                     Glimpse::Responses(ids) => {
                         self.awaited
@@ -207,12 +263,18 @@ impl Line {
         self.head
             .extend_from_slice(bytes.split_at(room.min(bytes.len())).0);
         self.len = self.len.saturating_add(bytes.len());
+        let last = bytes
+            .get(bytes.len().saturating_sub(TAIL)..)
+            .unwrap_or_default();
+        let old = (self.tail.len() + last.len()).saturating_sub(TAIL);
+        self.tail.drain(..old.min(self.tail.len()));
+        self.tail.extend_from_slice(last);
     }
 }
 
 impl Event {
     /// Notes a field: the head of its line, and whether the line was longer.
-    fn field(&mut self, head: &[u8], cut: bool, wants_data: bool) {
+    fn field(&mut self, (head, tail): (&[u8], &[u8]), cut: bool, wants_data: bool) {
         self.begun = true;
         let (name, value) = split_field(head);
         match name {
@@ -223,6 +285,10 @@ impl Event {
                         self.extend(b"\n");
                     }
                     self.extend(value);
+                    if cut {
+                        self.tail.clear();
+                        self.tail.extend_from_slice(tail);
+                    }
                 }
             }
             // WHATWG HTML §9.2.6: an id with NUL is ignored. An empty one takes the id back, and
@@ -267,12 +333,30 @@ pub(super) fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
     (name, value.strip_prefix(b" ").unwrap_or(value))
 }
 
+/// Whether a message says that the server's tools have changed.
+fn tells_of_tools(message: &[u8]) -> bool {
+    memmem::find(message, b"list_changed").is_some()
+        && matches!(
+            Message::peek(message),
+            Message::Notification {
+                method: Method::NotificationToolsListChanged,
+                ..
+            }
+        )
+}
+
 /// What a stream may begin with.
 pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// How much of an event's data is kept: enough for the keys before a result, and for most
 /// notifications whole.
 const DATA_HEAD: usize = 256;
+
+/// What is kept of the end of a line: an id may stand there.
+const TAIL: usize = LONGEST_ID + 2;
+
+/// Requests of a server that are remembered: more without an answer are no one's plan.
+const MOST_ASKED: usize = 64;
 
 /// How much of a line is kept: the data with its field name, a byte order mark, and more, so that
 /// a line that does not fit has more data than fits.

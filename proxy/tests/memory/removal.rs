@@ -153,7 +153,7 @@ fn post(body: &str) -> Ask {
 }
 
 #[test]
-fn sessions_stay_with_a_peer_that_leaves_until_its_time_is_over() {
+fn rule_7_sessions_stay_with_a_peer_that_leaves_until_its_time_is_over() {
     run(async {
         let gate = Renewed::start(&settings(&[0, 1]));
         let (ask, script) = initialize();

@@ -1,14 +1,16 @@
 //! What this replica knows of MCP sessions beyond what their ids say.
 
 use crate::gateway::legacy_sse::Streams;
+use crate::mcp::Id;
 use crate::mcp::sealed::Payload;
 use crate::mcp::standing::Standing;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderValue;
 use lb::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{self, Poll, Waker};
 
 /// The MCP sessions that have moved, ended, or set something that a move must set again. Those
 /// that did none of it have no entry.
@@ -43,6 +45,16 @@ struct State {
     ended: bool,
     /// Kinds of list changes its client has not been told of.
     news: Vec<&'static str>,
+    /// What its client has answered of what servers asked, as JSON ids; oldest first.
+    answered: VecDeque<String>,
+    /// Streams that ended before their answers, by the id of their last event; oldest first.
+    polled: VecDeque<(Vec<u8>, Vec<Id<'static>>)>,
+    /// Its event stream, which follows it.
+    waker: Option<Waker>,
+    /// With what credential its peer has served last, and in which life of the peer.
+    served: Option<(u64, u64)>,
+    /// The life of its peer in which it was found to live.
+    seen_in: Option<u64>,
     used: Time,
 }
 
@@ -55,6 +67,8 @@ pub(in crate::gateway) struct Place {
     pub(in crate::gateway) peer: String,
     /// The peer's id for it; none if that peer needs none.
     pub(in crate::gateway) upstream: Option<HeaderValue>,
+    /// When it came there, in seconds since 1970.
+    pub(in crate::gateway) since: u64,
 }
 
 impl Place {
@@ -64,6 +78,7 @@ impl Place {
             generation: 1,
             peer: payload.peer.clone(),
             upstream: HeaderValue::from_str(&payload.upstream).ok(),
+            since: payload.issued_at,
         }
     }
 }
@@ -89,6 +104,15 @@ impl Bindings {
             most,
             streams: Arc::default(),
         })
+    }
+
+    /// Which of these questions of its servers the client of an MCP session has not answered.
+    pub(super) fn unanswered<'a>(&self, key: Key, asked: &'a [Id<'static>]) -> Vec<&'a str> {
+        let binding = self.shard(key).get(&key).cloned();
+        match binding {
+            Some(binding) => binding.unanswered(asked),
+            None => asked.iter().map(Id::json).collect(),
+        }
     }
 
     /// What is known of an MCP session, if anything is.
@@ -151,6 +175,14 @@ impl Binding {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The upstream session that it lives in: 1 is the first.
+    pub(super) fn generation(&self) -> u32 {
+        self.state()
+            .place
+            .as_ref()
+            .map_or(1, |place| place.generation)
+    }
+
     /// Where it lives, if it has moved.
     pub(in crate::gateway) fn place(&self) -> Option<Place> {
         self.state().place.clone()
@@ -161,6 +193,80 @@ impl Binding {
         let mut state = self.state();
         state.place = Some(place);
         state.news = news;
+        state.served = None;
+        state.seen_in = None;
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Ready when it lives elsewhere than in the upstream session `generation`.
+    pub(super) fn poll_moved(&self, cx: &mut task::Context<'_>, generation: u32) -> Poll<()> {
+        let mut state = self.state();
+        let now = state.place.as_ref().map_or(1, |place| place.generation);
+        if now > generation {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// A stream has ended after this event and before the answers to these requests: its client is
+    /// expected to resume it (MCP 2025-11-25 "Sending Messages to the Server").
+    pub(super) fn polls(&self, event: &[u8], unanswered: &[Id<'static>]) {
+        let mut state = self.state();
+        state.polled.retain(|(other, _)| other != event);
+        if state.polled.len() >= MOST_POLLED {
+            state.polled.pop_front();
+        }
+        state
+            .polled
+            .push_back((event.to_vec(), unanswered.to_vec()));
+    }
+
+    /// The requests that a stream which is resumed after this event has not answered.
+    pub(in crate::gateway) fn polled(&self, event: &[u8]) -> Option<Vec<Id<'static>>> {
+        let state = self.state();
+        let polled = state.polled.iter().find(|(of, _)| of == event);
+        polled.map(|(_, ids)| ids.clone())
+    }
+
+    /// Its client has answered a question of its server.
+    pub(in crate::gateway) fn answers(&self, id: &str) {
+        let mut state = self.state();
+        if state.answered.len() >= MOST_ANSWERED {
+            state.answered.pop_front();
+        }
+        state.answered.push_back(id.to_owned());
+    }
+
+    /// Which of these questions its client has not answered.
+    fn unanswered<'a>(&self, asked: &'a [Id<'static>]) -> Vec<&'a str> {
+        let state = self.state();
+        let asked = asked.iter().map(Id::json);
+        asked
+            .filter(|id| !state.answered.iter().any(|answered| answered == id))
+            .collect()
+    }
+
+    /// Its peer has served who brought this, in the life of the peer that this number names.
+    pub(in crate::gateway) fn served(&self, credential: u64, incarnation: u64) {
+        self.state().served = Some((credential, incarnation));
+    }
+
+    /// Whether its peer, in this life, has served somebody else last.
+    pub(super) fn serves_another(&self, credential: u64, incarnation: u64) -> bool {
+        let served = self.state().served;
+        served.is_some_and(|(other, life)| other != credential && life == incarnation)
+    }
+
+    /// It was found to live, in this life of its peer.
+    pub(super) fn found(&self, incarnation: u64) {
+        self.state().seen_in = Some(incarnation);
+    }
+
+    pub(super) fn found_in(&self) -> Option<u64> {
+        self.state().seen_in
     }
 
     /// What its client is to hear of, once.
@@ -190,6 +296,10 @@ impl Binding {
 }
 
 const SHARDS: usize = 16;
+/// Streams of one MCP session that wait to be resumed.
+const MOST_POLLED: usize = 64;
+/// As many as a stream remembers of what its server asked.
+const MOST_ANSWERED: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -233,6 +343,7 @@ mod tests {
             generation: 2,
             peer: "b".to_owned(),
             upstream: None,
+            since: 0,
         };
         binding.moved(place, vec!["tools"]);
         assert_eq!(binding.take_news(), ["tools"]);

@@ -32,6 +32,25 @@ pub(super) struct Move<'a> {
     pub(super) restarted: bool,
 }
 
+/// How a request has come to where its MCP session lives now.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// Another request has moved it.
+    Found(Place),
+    /// It has moved it.
+    Made(Place),
+}
+
+/// Whether an MCP session lives, as its peer says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Life {
+    Alive,
+    /// The peer does not know it.
+    Gone,
+    /// The peer does not say.
+    Unknown,
+}
+
 /// Why an MCP session stays where it is.
 #[derive(Debug)]
 pub(super) enum Stays {
@@ -47,7 +66,7 @@ impl Move<'_> {
     /// Makes the MCP session anew, once however many requests wait for it. Peers that are out of
     /// reach are asked again for a while: the loss of a peer comes seldom alone, and the others may
     /// be about to return.
-    pub(super) async fn run(&self) -> Result<Place, Stays> {
+    pub(super) async fn run(&self) -> Result<Arrival, Stays> {
         let clock = self.session.clock();
         let until = clock.now() + WINDOW;
         let _flight = self.binding.flight.lock().await;
@@ -56,9 +75,9 @@ impl Move<'_> {
             if let Some(place) = self.binding.place()
                 && place.generation > self.from.generation
             {
-                return Ok(place);
+                return Ok(Arrival::Found(place));
             }
-            match self.round().await {
+            match self.round().await.map(Arrival::Made) {
                 Err(Stays::OutOfReach) if clock.now() + pause < until => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -143,6 +162,7 @@ impl Move<'_> {
             generation: self.from.generation + 1,
             peer: self.group.peer_name(peer).to_owned(),
             upstream,
+            since: self.session.clock().unix_seconds(),
         };
         let fits =
             ServerHello::peek(&body).filter(|hello| hello.version == Some(self.replay.version));
@@ -150,12 +170,7 @@ impl Move<'_> {
             self.close(peer, &place).await;
             return Err(Refusal::Unfit);
         };
-        let changed = hello.digest() != self.replay.server;
-        let news = if changed {
-            hello.announces()
-        } else {
-            Vec::new()
-        };
+        let news = self.news(peer, &hello);
         if !self.tell(peer, &place, replay::initialized()).await {
             self.close(peer, &place).await;
             return Err(Refusal::Unfit);
@@ -172,12 +187,38 @@ impl Move<'_> {
         Ok((place, news))
     }
 
+    /// What its client should hear of: rule 16, of declared types only. What is known of lists are
+    /// the tools that the prober is shown; for the others the capabilities have to do.
+    fn news(&self, peer: PeerIndex, hello: &ServerHello<'_>) -> Vec<&'static str> {
+        let mut news = hello.announces();
+        if hello.digest() == self.replay.server {
+            let tools = |peer: PeerIndex| self.group.peer(peer).known.tools_digest();
+            let before = self.group.find(&self.from.peer).and_then(tools);
+            let same = before.is_some() && before == tools(peer);
+            news.retain(|method| *method == TOOLS_CHANGED && !same);
+        }
+        news
+    }
+
     /// Whether the MCP session still lives where it was.
-    pub(super) async fn is_alive(&self) -> bool {
+    pub(super) async fn life(&self) -> Life {
         let Some(peer) = self.group.find(&self.from.peer) else {
-            return false;
+            return Life::Gone;
         };
-        self.tell(peer, self.from, replay::ping(&self.id())).await
+        let ping = replay::ping(&self.id());
+        match self.ask(peer, Method::POST, ping, Some(self.from)).await {
+            Ok(answer) => match answer.head.status {
+                status if status.is_success() => {
+                    drop(timely(answer.whole(LARGEST)).await);
+                    Life::Alive
+                }
+                // MCP 2025-11-25 "Session Management": 404. Servers that keep no record of ended
+                // sessions say 400, as for a missing id.
+                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Life::Gone,
+                _ => Life::Unknown,
+            },
+            Err(_) => Life::Unknown,
+        }
     }
 
     /// Sends a message on the MCP session; whether the peer took it.
@@ -271,5 +312,6 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// Between two rounds through the peers.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 /// More of an answer is not read.
 const LARGEST: usize = 256 * 1024;

@@ -4,13 +4,15 @@ mod account;
 mod again;
 mod asking;
 mod bindings;
+mod doubt;
 mod migrate;
 mod streams;
 
 pub(super) use again::Again;
 pub(super) use asking::{PATIENCE, choose, credentials, path, request, turn};
 pub(super) use bindings::{Bindings, Key, Place};
-pub(super) use streams::{Answering, Standing, Track, as_events};
+pub(super) use doubt::{DOUBTED, UNKNOWN, credential, is_stale};
+pub(super) use streams::{Answering, Origin, Standing, Track, as_events};
 
 use super::Ctx;
 use super::faults;
@@ -20,7 +22,8 @@ use crate::mcp::{Asked, Kind};
 use crate::session::Session;
 use crate::settings::PeerLoss;
 use again::{FIRST_PAUSE, LONGEST_PAUSE, Purpose};
-use migrate::{Move, Stays};
+use doubt::Settled;
+use migrate::{Arrival, Move, Stays};
 use std::sync::Arc;
 
 /// Where a request goes that its peer cannot serve.
@@ -58,6 +61,11 @@ pub(super) async fn relocate(
     if mcp.asked() == Asked::Moot {
         return None;
     }
+    if let Some(ids) = &mcp.resumes {
+        // Its peer is lost, and what it was to answer as well.
+        mcp.denied = Some(faults::resumed_in_vain(ids));
+        return None;
+    }
     let stream = mcp.facts.kind == Kind::Stream;
     if stream && matches!(lost, Lost::Unanswered(ProxyError::Hook(_))) {
         // It lives where there is no such stream: it stays open, and says nothing.
@@ -82,18 +90,25 @@ pub(super) async fn relocate(
                     base: &base,
                     restarted: matches!(lost, Lost::Refused(_)),
                 };
-                if matches!(lost, Lost::Cut) && moving.is_alive().await {
-                    return Some(base);
+                match doubt::settle(&moving, lost).await {
+                    Settled::Moves => moving.run().await,
+                    Settled::Returns => return Some(base),
+                    Settled::Stays => return None,
                 }
-                moving.run().await
             }
             None => Err(Stays::NoPeer),
         };
         match moved {
-            Ok(place) => {
+            Ok(arrival) => {
+                let place = match arrival {
+                    Arrival::Found(place) => place,
+                    Arrival::Made(place) => {
+                        let took = session.clock().now().since(began);
+                        account::moved(&group, (&from, &place), reason, took);
+                        place
+                    }
+                };
                 let peer = group.find(&place.peer)?;
-                let took = session.clock().now().since(began);
-                account::moved(&group, (&from, &place), reason, took);
                 mcp.place = Some(place);
                 let target = Target {
                     pin: Some(peer),

@@ -1,15 +1,25 @@
 //! Event streams that go on where another peer's stopped.
 
+use super::bindings::{Binding, Bindings, Key};
 use crate::gateway::affinity::Marking;
-use crate::hooks::{Prefix, Reply, ResponseAction, Stop, Transform};
-use crate::mcp::fault::{Cause, Delivery, Fault, Position};
+use crate::gateway::events::Source;
+use crate::group::Group;
+use crate::hooks::{Prefix, Reply, ResponseAction, Stop, Transform, Word};
+use crate::mcp::events::event;
+use crate::mcp::fault::{self, Cause, Delivery, Fault, Position};
 use crate::mcp::rewriter::Rewriter;
 use crate::mcp::sse::{End, Scanner};
 use crate::mcp::whole::Whole;
-use crate::mcp::{Era, Message};
+use crate::mcp::{Era, Id, Message};
 use bytes::{Bytes, BytesMut};
+use lb::{PeerIndex, Time};
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
 
 /// How far an event stream has come, for the one that goes on where it stops.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +30,8 @@ struct Mark {
     begun: bool,
     position: Option<Position>,
     progress: Option<f64>,
+    /// What the server has asked on it.
+    asked: Vec<Id<'static>>,
 }
 
 impl Track {
@@ -46,6 +58,8 @@ impl Track {
         if let Some(progress) = scanner.progress() {
             mark.progress = Some(progress);
         }
+        mark.asked.clear();
+        mark.asked.extend_from_slice(scanner.asked());
     }
 }
 
@@ -59,30 +73,24 @@ pub(in crate::gateway) fn as_events(
     match action {
         ResponseAction::Forward if events => ResponseAction::Forward,
         ResponseAction::Forward if prefix.ended => match Message::peek(prefix.bytes) {
-            Message::Response { .. } => ResponseAction::Replace(event(prefix.bytes)),
+            Message::Response { .. } => ResponseAction::Replace(as_event(prefix.bytes)),
             _ => ResponseAction::Relocate("the answer is none"),
         },
         ResponseAction::Forward if prefix.bytes.len() < LARGEST => ResponseAction::Read(LARGEST),
         ResponseAction::Forward => ResponseAction::Relocate("the answer is too long for an event"),
-        ResponseAction::Replace(reply) => ResponseAction::Replace(event(reply.body())),
+        ResponseAction::Replace(reply) => ResponseAction::Replace(as_event(reply.body())),
         action => action,
     }
 }
 
 /// A message as an event; nothing if it is none.
-fn event(message: &[u8]) -> Reply {
+fn as_event(message: &[u8]) -> Reply {
     let text = String::from_utf8_lossy(message);
-    let mut event = String::with_capacity(text.len() + 32);
-    if !text.trim().is_empty() {
-        event.push_str("event: message\n");
-        for line in text.lines() {
-            event.push_str("data: ");
-            event.push_str(line);
-            event.push('\n');
-        }
-        event.push('\n');
-    }
-    Reply::new(event.into())
+    Reply::new(if text.trim().is_empty() {
+        Bytes::new()
+    } else {
+        event(&text)
+    })
 }
 
 /// Sees to it that an answer that comes as events does not end without its response (rule 13).
@@ -97,18 +105,29 @@ pub(in crate::gateway) struct Answering {
     before: Bytes,
     marking: Option<Marking>,
     rewriter: Option<Rewriter>,
+    origin: Option<Origin>,
+    began: Time,
 }
 
 impl Answering {
-    /// For a stream that answers what `scanner` awaits, on the upstream session `generation`.
+    /// For a stream that answers what `scanner` awaits; legacy servers also ask on it.
     pub(in crate::gateway) fn new(
         scanner: Scanner,
         era: Era,
         safe: bool,
-        generation: u32,
         track: Track,
+        source: Source,
     ) -> Self {
-        let (before, rewriter) = resumed(&track, generation);
+        let Source {
+            origin,
+            began,
+            marking,
+        } = source;
+        let (before, rewriter) = resumed(&track, origin.as_ref());
+        let scanner = match era {
+            Era::Legacy => scanner.watching(),
+            Era::Modern => scanner,
+        };
         Self {
             scanner,
             era,
@@ -116,14 +135,25 @@ impl Answering {
             safe,
             whole: Whole::default(),
             before,
-            marking: None,
+            marking,
             rewriter,
+            origin,
+            began,
         }
     }
 
-    /// The same, with the mark of its peer where one belongs.
-    pub(in crate::gateway) fn marking(self, marking: Option<Marking>) -> Self {
-        Self { marking, ..self }
+    /// The client will resume the stream: what it waits for is to be known if the peer is lost before
+    /// it does.
+    fn note_poll(&self) {
+        let ids = self.scanner.unanswered();
+        if let Some(event) = self.scanner.last_event_id()
+            && !ids.is_empty()
+            && let Some(origin) = &self.origin
+            && let Some((bindings, key)) = &origin.session
+        {
+            let binding = bindings.enter(*key, self.began);
+            binding.polls(event, ids);
+        }
     }
 
     fn pass(&mut self, piece: Bytes) -> Bytes {
@@ -136,6 +166,7 @@ impl Answering {
         if self.safe {
             self.track.note(&self.scanner);
         }
+        listen(&mut self.scanner, self.origin.as_ref());
         piece
     }
 
@@ -151,14 +182,23 @@ impl Answering {
         let held = [held.unwrap_or_default(), unmarked.unwrap_or_default()].concat();
         self.scanner.scan(&held);
         let last = self.scanner.last_words(self.era, end, &fault);
-        let all = [&rest[..], &held, &last.unwrap_or_default()].concat();
+        let cancelled = match (&last, &self.origin) {
+            // Rule 10.
+            (Some(_), Some(origin)) => origin.cancelled(self.scanner.asked()),
+            _ => Bytes::new(),
+        };
+        // It comes last: the events of ours begin with what neutralises half an event.
+        let all = [&rest[..], &held, &last.unwrap_or_default(), &cancelled].concat();
         (!all.is_empty()).then(|| all.into())
     }
 }
 
 /// What comes before a stream that goes on, and what rewrites it.
-fn resumed(track: &Track, generation: u32) -> (Bytes, Option<Rewriter>) {
-    let before = Bytes::from_static(track.seam());
+fn resumed(track: &Track, origin: Option<&Origin>) -> (Bytes, Option<Rewriter>) {
+    let seam = Bytes::from_static(track.seam());
+    let cancelled = origin.map(|origin| origin.cancelled(&track.0.borrow().asked));
+    let before = [seam, cancelled.unwrap_or_default()].concat().into();
+    let generation = origin.map_or(1, |origin| origin.generation);
     let progress = track.0.borrow().progress;
     let changes = generation > 1 || progress.is_some();
     let rewriter = changes.then(|| Rewriter::new(generation, progress));
@@ -180,11 +220,19 @@ impl Transform for Answering {
     fn end(&mut self) -> Option<Bytes> {
         let rest = self.whole.finish();
         let rest = self.pass(rest);
+        self.note_poll();
         self.last_words(End::Clean, &rest)
     }
 
     fn cut(&mut self) -> Option<Bytes> {
         self.last_words(End::Broken, &Bytes::new())
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // Its client may have gone, and come back.
+        self.note_poll();
     }
 }
 
@@ -197,26 +245,71 @@ pub(in crate::gateway) struct Standing {
     whole: Whole,
     before: Bytes,
     rewriter: Option<Rewriter>,
+    origin: Origin,
+    binding: Arc<Binding>,
+    /// What its client is to hear of, and when.
+    news: Option<(Pin<Box<Sleep>>, Bytes)>,
 }
 
 impl Standing {
-    /// For a stream on the upstream session `generation`, whose client is to hear of `news` first.
-    pub(in crate::gateway) fn new(generation: u32, track: Track, news: &[&str]) -> Self {
-        let (seam, rewriter) = resumed(&track, generation);
-        let mut before = BytesMut::from(&seam[..]);
-        for method in news {
-            let event = format!(
-                "event: message\ndata: {{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"}}\n\n"
-            );
-            before.extend_from_slice(event.as_bytes());
-        }
+    /// For the stream of an MCP session, whose client is to hear of changes after `pause`: those of
+    /// a lost peer do not all ask for the same lists at once (rule 16).
+    pub(in crate::gateway) fn new(
+        binding: Arc<Binding>,
+        track: Track,
+        origin: Origin,
+        pause: Duration,
+    ) -> Self {
+        let (before, rewriter) = resumed(&track, Some(&origin));
+        let told: BytesMut = if origin.generation > 1 {
+            let news = binding.take_news().into_iter();
+            news.flat_map(|method| event(&format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#)))
+                .collect()
+        } else {
+            BytesMut::new()
+        };
+        let news = (!told.is_empty()).then(|| (Box::pin(sleep(pause)), told.freeze()));
         Self {
-            scanner: Scanner::new(Vec::new()),
+            scanner: Scanner::new(Vec::new()).watching(),
             track,
             whole: Whole::default(),
-            before: before.freeze(),
+            before,
             rewriter,
+            origin,
+            binding,
+            news,
         }
+    }
+}
+
+/// The upstream session that a stream comes from.
+#[derive(Clone, Debug)]
+pub(in crate::gateway) struct Origin {
+    pub(in crate::gateway) group: Arc<Group>,
+    pub(in crate::gateway) peer: PeerIndex,
+    pub(in crate::gateway) generation: u32,
+    /// The MCP session, if it is of one.
+    pub(in crate::gateway) session: Option<(Arc<Bindings>, Key)>,
+}
+
+impl Origin {
+    /// What tells a client that nobody waits for what it has not answered (rule 10).
+    fn cancelled(&self, asked: &[Id<'static>]) -> Bytes {
+        match &self.session {
+            Some((bindings, key)) if !asked.is_empty() => {
+                fault::cancelled(bindings.unanswered(*key, asked))
+            }
+            _ => Bytes::new(),
+        }
+    }
+}
+
+/// Passes on what a server has told of itself.
+fn listen(scanner: &mut Scanner, origin: Option<&Origin>) {
+    if scanner.take_tools_changed()
+        && let Some(origin) = origin
+    {
+        origin.group.tools_changed(origin.peer);
     }
 }
 
@@ -225,6 +318,7 @@ impl Standing {
         let piece = rewritten(&mut self.before, self.rewriter.as_mut(), piece);
         self.scanner.scan(&piece);
         self.track.note(&self.scanner);
+        listen(&mut self.scanner, Some(&self.origin));
         piece
     }
 }
@@ -237,6 +331,28 @@ impl Transform for Standing {
 
     fn goes_on(&self, stop: Stop) -> bool {
         stop == Stop::Cut
+    }
+
+    fn poll_word(&mut self, cx: &mut Context<'_>) -> Poll<Word> {
+        if self
+            .binding
+            .poll_moved(cx, self.origin.generation)
+            .is_ready()
+        {
+            return Poll::Ready(Word::Leave);
+        }
+        if self.scanner.position() != Position::Boundary {
+            return Poll::Pending;
+        }
+        if let Some((pause, _)) = &mut self.news
+            && pause.as_mut().poll(cx).is_ready()
+            && let Some((_, news)) = self.news.take()
+        {
+            let news = [std::mem::take(&mut self.before), news].concat();
+            self.scanner.scan(&news);
+            return Poll::Ready(Word::Say(news.into()));
+        }
+        Poll::Pending
     }
 
     fn end(&mut self) -> Option<Bytes> {

@@ -1,8 +1,7 @@
 //! One legacy stream, as this process knows it.
 
 use crate::hooks::Word;
-use crate::mcp::events::event;
-use crate::mcp::fault::{Cause, Delivery, Fault, Position, Primed, sse_error_event};
+use crate::mcp::fault::{Cause, Delivery, Fault, Position, Primed, cancelled, sse_error_event};
 use crate::mcp::initialize::{ClientHello, ServerHello};
 use crate::mcp::sealed::Replay;
 use crate::mcp::standing::Standing;
@@ -408,21 +407,9 @@ impl State {
         let gone: Vec<Request> = gone;
         let ids: Vec<Id<'static>> = gone.into_iter().map(|one| one.id).collect();
         self.tell(&error(&ids, Cause::PeerLost, Delivery::Unknown));
-        for id in std::mem::take(&mut self.asked) {
-            // Rule 10.
-            let cancelled = format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the server is gone"}}}}"#
-            );
-            self.tell(&event(&cancelled));
-        }
-    }
-
-    fn refuse(&mut self, id: &Id<'static>, cause: Cause, delivery: Delivery) {
-        let before = self.open.len();
-        self.open.retain(|one| !one.id.names_same(id));
-        if self.open.len() < before {
-            self.tell(&error(std::slice::from_ref(id), cause, delivery));
-        }
+        // Rule 10.
+        let asked = std::mem::take(&mut self.asked);
+        self.tell(&cancelled(asked.iter().map(String::as_str)));
     }
 
     fn tell(&mut self, word: &[u8]) {

@@ -60,6 +60,21 @@ pub fn sse_error_event(
     Bytes::from(text)
 }
 
+/// What tells a client that a server which is gone does not wait for these answers any more
+/// (rule 10).
+pub fn cancelled<'a>(ids: impl IntoIterator<Item = &'a str>) -> Bytes {
+    let mut text = String::new();
+    for id in ids {
+        text.push_str(
+            "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",",
+        );
+        text.push_str("\"params\":{\"requestId\":");
+        text.push_str(id);
+        text.push_str(",\"reason\":\"the server is gone\"}}\n\n");
+    }
+    text.into()
+}
+
 /// Whether a client resumes after an error event of ours, so that there is nothing to resume:
 /// the answer is 405 (rule 13).
 pub fn resumes_after_error(headers: &HeaderMap) -> bool {

@@ -6,5 +6,5 @@ mod event;
 mod reply;
 
 pub use cause::{Cause, Delivery, Fault};
-pub use event::{Position, Primed, resumes_after_error, sse_error_event};
-pub use reply::{Ending, FaultReply, reply};
+pub use event::{Position, Primed, cancelled, resumes_after_error, sse_error_event};
+pub use reply::{Ending, FaultReply, reply, resume_reply};

@@ -5,8 +5,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::error::put_error;
-use super::{Cause, Fault};
-use crate::mcp::{Asked, Era};
+use super::{Cause, Fault, Position, Primed, sse_error_event};
+use crate::mcp::{Asked, Era, Id};
 
 /// A complete answer.
 #[derive(Clone, Debug)]
@@ -63,6 +63,14 @@ pub fn reply(era: Era, asked: &Asked, fault: &Fault) -> FaultReply {
         // Rule 20, and what of rule 19 has no usable id or is no failure of the transport.
         _ => Draft::of(fault.status(), fault).json(asked, fault),
     }
+}
+
+/// The answer to who resumes a stream whose peer is gone, and these requests with it (rule 13).
+pub fn resume_reply(ids: &[Id<'static>], fault: &Fault) -> FaultReply {
+    let mut draft = Draft::of(StatusCode::OK, fault);
+    draft.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    let body = sse_error_event(ids, fault, Position::Boundary, Primed::Yes);
+    draft.with(body, Ending::End)
 }
 
 /// A reply in the making.

@@ -228,7 +228,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
 
     fn restarted(&self, reason: &'static str) {
         let peer = self.peer();
-        peer.known.restarted();
+        peer.known.restarted(self.thread.clock.unix_seconds());
         self.group.tools.forget(self.index);
         peer.known.tools_changed();
         peer.metrics.restarts.increment();

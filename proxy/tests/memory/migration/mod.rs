@@ -1,8 +1,12 @@
 //! MCP sessions that outlive their peers, before servers that forget what they knew.
 
 mod counts;
+mod doubts;
+mod edges;
+mod polls;
 mod recovery;
 mod rules;
+mod streams;
 mod tokens;
 
 use crate::support::{Ask, Client, McpServer, Reply};
@@ -117,6 +121,37 @@ impl Mcp {
     async fn call(&mut self, method: &str) -> Reply {
         let body = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{}}}}"#);
         self.post(&body).await
+    }
+}
+
+/// The event stream of an MCP session.
+struct Stream {
+    client: Mcp,
+    text: String,
+}
+
+impl Stream {
+    async fn open(world: &World, of: &Mcp) -> Self {
+        let mut client = world.client().await;
+        client.session.clone_from(&of.session);
+        client.credential.clone_from(&of.credential);
+        let open = client.head("GET");
+        client.client.send(&open.bytes()).await;
+        let reply = client.client.wire.reply_head("GET").await.unwrap();
+        assert_eq!(reply.status, 200);
+        Self {
+            client,
+            text: String::new(),
+        }
+    }
+
+    /// All that came, once this has.
+    async fn until(&mut self, text: &str) -> String {
+        while !self.text.contains(text) {
+            let some = self.client.client.wire.some(65_536).await.unwrap();
+            self.text.push_str(&String::from_utf8_lossy(&some));
+        }
+        self.text.clone()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rule by rule.
 
-use super::{World, host};
+use super::{Stream, World, host};
 use crate::support::{McpServer, run};
 use proxy::settings::PeerLoss;
 use std::time::Duration;
@@ -258,22 +258,14 @@ fn rule_14_a_stream_stays_open_over_the_loss_of_its_peer_and_tells_what_changed(
         world.servers[1].set_capabilities(r#"{"tools":{"listChanged":true}}"#);
         let mut client = world.client().await;
         client.initialize().await;
-        let open = client.head("GET");
-        client.client.send(&open.bytes()).await;
-        let reply = client.client.wire.reply_head("GET").await.unwrap();
-        assert_eq!(reply.status, 200);
-        let mut text = String::new();
-        let mut read = async |until: &str| {
-            while !text.contains(until) {
-                let some = client.client.wire.some(65_536).await.unwrap();
-                text.push_str(&String::from_utf8_lossy(&some));
-            }
-            text.clone()
-        };
-        read("\"hello\":2").await;
+        let mut stream = Stream::open(&world, &client).await;
+        stream.until("\"hello\":2").await;
         tokio::time::sleep(Duration::from_secs(60)).await;
         world.servers[0].kill();
-        let all = read("\"hello\":3").await;
+        stream.until("\"hello\":3").await;
+        stream.until("notifications/tools/list_changed").await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let all = stream.until("\n:\n").await;
         assert_eq!(all.matches("HTTP/1.1").count(), 0);
         assert_eq!(
             all.matches("notifications/tools/list_changed").count(),

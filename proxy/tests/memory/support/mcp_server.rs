@@ -4,9 +4,10 @@ use super::wire::{Broken, Framing, Wire};
 use proxy::memory::{MemoryNetwork, example};
 use proxy::network::Network as _;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// A legacy MCP server on a host of its own.
 #[derive(Clone)]
@@ -17,8 +18,13 @@ pub(crate) struct McpServer {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a server has whims, and each is its own"
+)]
 struct State {
-    sessions: BTreeSet<String>,
+    /// With the credential they were made with.
+    sessions: BTreeMap<String, Option<String>>,
     made: u32,
     seen: Vec<Seen>,
     capabilities: Option<String>,
@@ -31,6 +37,21 @@ struct State {
     cuts: bool,
     /// Begins streams, and breaks them off before what they are for.
     falters: bool,
+    /// A session is only for whom it was made for.
+    owned: bool,
+    /// What it says of sessions that it does not know, if not 404.
+    unknown: Option<&'static str>,
+    /// What it says to what it is asked next.
+    refuses: Option<&'static str>,
+    /// The event streams that are open.
+    streams: Vec<mpsc::UnboundedSender<String>>,
+    tools: Option<&'static str>,
+    /// It lets its client poll for its next answer.
+    polls: bool,
+    /// How long it takes to make a session; how many it makes now, and the most it ever did at once.
+    slow: Duration,
+    making: usize,
+    most: usize,
 }
 
 /// One message as the server saw it.
@@ -39,6 +60,7 @@ pub(crate) struct Seen {
     pub(crate) http: String,
     pub(crate) session: Option<String>,
     pub(crate) credential: Option<String>,
+    pub(crate) last_event: Option<String>,
     pub(crate) body: String,
 }
 
@@ -80,6 +102,41 @@ impl McpServer {
         self.state.borrow_mut().sessions.clear();
     }
 
+    /// It forgets all sessions but this one.
+    pub(crate) fn forget_all_but(&self, session: &str) {
+        self.state
+            .borrow_mut()
+            .sessions
+            .retain(|other, _| other == session);
+    }
+
+    /// Its sessions are for whom they were made for, and unknown to others.
+    pub(crate) fn own_sessions(&self) {
+        self.state.borrow_mut().owned = true;
+    }
+
+    /// What it says of sessions that it does not know.
+    pub(crate) fn set_unknown(&self, status: &'static str) {
+        self.state.borrow_mut().unknown = Some(status);
+    }
+
+    /// What it says to what it is asked next.
+    pub(crate) fn refuse_next(&self, status: &'static str) {
+        self.state.borrow_mut().refuses = Some(status);
+    }
+
+    /// The tools that it shows.
+    pub(crate) fn set_tools(&self, tools: &'static str) {
+        self.state.borrow_mut().tools = Some(tools);
+    }
+
+    /// Says something on all event streams that are open.
+    pub(crate) fn say(&self, message: &str) {
+        for stream in &self.state.borrow().streams {
+            drop(stream.send(format!("data: {message}\n\n")));
+        }
+    }
+
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.borrow().seen.clone()
     }
@@ -102,6 +159,21 @@ impl McpServer {
     /// It takes sessions only from whoever brings this.
     pub(crate) fn require(&self, credential: &str) {
         self.state.borrow_mut().credential = Some(credential.to_owned());
+    }
+
+    /// It takes so long to make a session.
+    pub(crate) fn be_slow(&self, time: Duration) {
+        self.state.borrow_mut().slow = time;
+    }
+
+    /// How many sessions it made at once, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.state.borrow().most
+    }
+
+    /// It gives an event id in place of its next answer, and ends the stream.
+    pub(crate) fn poll_next(&self) {
+        self.state.borrow_mut().polls = true;
     }
 
     /// It answers calls with events, and dies after so many.
@@ -138,6 +210,7 @@ impl McpServer {
                 http: head.start.split(' ').next().unwrap_or_default().to_owned(),
                 session: session.clone(),
                 credential: field("authorization"),
+                last_event: field("last-event-id"),
                 body: body.clone(),
             };
             self.state.borrow_mut().seen.push(seen.clone());
@@ -158,10 +231,11 @@ impl McpServer {
 
     async fn answer(&self, wire: &mut Wire, seen: &Seen) -> Result<(), Broken> {
         let id = id(&seen.body);
-        let known = seen
-            .session
-            .as_ref()
-            .is_some_and(|session| self.state.borrow().sessions.contains(session));
+        let known = seen.session.as_ref().is_some_and(|session| {
+            let state = self.state.borrow();
+            let owner = state.sessions.get(session);
+            owner.is_some_and(|owner| !state.owned || *owner == seen.credential)
+        });
         let wanted = self.state.borrow().credential.clone();
         if wanted.is_some() && wanted != seen.credential {
             let challenge = format!(
@@ -171,11 +245,20 @@ impl McpServer {
             return respond(wire, "401 Unauthorized", &challenge, "").await;
         }
         if seen.body.contains("\"initialize\"") {
+            let slow = {
+                let mut state = self.state.borrow_mut();
+                state.making += 1;
+                state.most = state.most.max(state.making);
+                state.slow
+            };
+            tokio::time::sleep(slow).await;
+            self.state.borrow_mut().making -= 1;
             let session = {
                 let mut state = self.state.borrow_mut();
                 state.made += 1;
                 let session = format!("s{}-{}", self.host, state.made);
-                state.sessions.insert(session.clone());
+                let owner = seen.credential.clone();
+                state.sessions.insert(session.clone(), owner);
                 session
             };
             let capabilities = self.state.borrow().capabilities.clone();
@@ -187,7 +270,12 @@ impl McpServer {
             return respond(wire, "200 OK", &fields, &body).await;
         }
         if !known {
-            return respond(wire, "404 Not Found", "", "no such session").await;
+            let status = self.state.borrow().unknown.unwrap_or("404 Not Found");
+            return respond(wire, status, "", "no such session").await;
+        }
+        let refuses = self.state.borrow_mut().refuses.take();
+        if let Some(status) = refuses {
+            return respond(wire, status, "", "no").await;
         }
         match seen.http.as_str() {
             "DELETE" => {
@@ -202,7 +290,12 @@ impl McpServer {
                 if self.state.borrow().falters {
                     return Err(Broken::Reset);
                 }
-                std::future::pending().await
+                let (sender, mut events) = mpsc::unbounded_channel();
+                self.state.borrow_mut().streams.push(sender);
+                while let Some(event) = events.recv().await {
+                    put(wire, chunk(&event).as_bytes()).await?;
+                }
+                Ok(())
             }
             _ if seen.body.contains("\"tools/") && self.state.borrow().falters => {
                 put(wire, EVENTS).await?;
@@ -210,27 +303,42 @@ impl McpServer {
                 put(wire, b"0\r\n\r\n").await
             }
             _ if seen.body.contains("\"id\"") && seen.body.contains("\"method\"") => {
-                let events = self.state.borrow_mut().events.take();
-                let result = format!(
-                    r#"{{"jsonrpc":"2.0","id":{id},"result":{{"host":{}}}}}"#,
-                    self.host
-                );
-                let Some(events) = events else {
-                    return respond(wire, "200 OK", "", &result).await;
-                };
-                put(wire, EVENTS).await?;
-                for step in 1..=events {
-                    let event = format!(
-                        "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{{\"progress\":{step}}}}}\n\n"
-                    );
-                    put(wire, chunk(&event).as_bytes()).await?;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                self.kill();
-                Ok(())
+                self.result(wire, seen, &id).await
             }
             _ => respond(wire, "202 Accepted", "", "").await,
         }
+    }
+
+    async fn result(&self, wire: &mut Wire, seen: &Seen, id: &str) -> Result<(), Broken> {
+        let events = self.state.borrow_mut().events.take();
+        let tools = self.state.borrow().tools;
+        if let (Some(tools), true) = (tools, seen.body.contains("tools/list")) {
+            let list = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":{tools}}}}}"#);
+            return respond(wire, "200 OK", "", &list).await;
+        }
+        let result = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"host":{}}}}}"#,
+            self.host
+        );
+        if std::mem::take(&mut self.state.borrow_mut().polls) {
+            put(wire, EVENTS).await?;
+            put(wire, chunk("id: e1\nretry: 50\ndata:\n\n").as_bytes()).await?;
+            put(wire, b"0\r\n\r\n").await?;
+            return Ok(());
+        }
+        let Some(events) = events else {
+            return respond(wire, "200 OK", "", &result).await;
+        };
+        put(wire, EVENTS).await?;
+        for step in 1..=events {
+            let event = format!(
+                "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{{\"progress\":{step}}}}}\n\n"
+            );
+            put(wire, chunk(&event).as_bytes()).await?;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.kill();
+        Ok(())
     }
 }
 
