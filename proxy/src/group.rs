@@ -57,6 +57,7 @@ pub struct Peer {
     pub known: Arc<Known>,
     /// Leave to make an MCP session anew here, so that not all of a lost peer's come at once.
     pub(crate) migrations: Arc<tokio::sync::Semaphore>,
+    most_migrations: usize,
     /// How far it is with leaving.
     pub(crate) drain: Arc<Drain>,
     /// Its addresses.
@@ -88,7 +89,7 @@ impl Group {
         let peers = peers.collect::<Result<Box<[Peer]>, _>>()?;
         let known = known(&peers);
         let serving = Serving::new(known.clone());
-        let tools = Tools::new(known);
+        let tools = Tools::new(known, settings.mcp_limits);
         Ok(Arc::new(Self {
             serving,
             tools,
@@ -161,7 +162,7 @@ impl Group {
         Ok(Arc::new(Self {
             lb: lb.map_err(GroupError::Policy)?,
             serving: Serving::new(known.clone()),
-            tools: Tools::new(known),
+            tools: Tools::new(known, settings.mcp_limits),
             discovered: Arc::clone(&self.discovered),
             owners: Arc::clone(&self.owners),
             peers,
@@ -269,7 +270,8 @@ impl Peer {
             metrics: Arc::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             known: Arc::default(),
-            migrations: Arc::new(tokio::sync::Semaphore::new(MIGRATIONS)),
+            migrations: Arc::new(tokio::sync::Semaphore::new(group.mcp_limits.migrations)),
+            most_migrations: group.mcp_limits.migrations,
             drain: Arc::default(),
             places: Arc::new(match (url.socket(), url.host.parse::<IpAddr>()) {
                 (Some(path), _) => Places::path(path),
@@ -288,7 +290,14 @@ impl Peer {
         } else {
             self.number
         };
+        let migrations = if self.most_migrations == before.most_migrations {
+            Arc::clone(&before.migrations)
+        } else {
+            self.migrations
+        };
         Self {
+            migrations,
+            most_migrations: self.most_migrations,
             credential: self.credential,
             tls: self.tls,
             http_version: self.http_version,
@@ -323,9 +332,6 @@ fn connector(settings: &GroupSettings) -> Result<Option<Arc<Connector>>, Flaws> 
         None => Ok(None),
     }
 }
-
-/// MCP sessions made anew at one peer at the same time, at most (rule 8).
-const MIGRATIONS: usize = 32;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 

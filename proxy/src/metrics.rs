@@ -267,6 +267,10 @@ pub struct GroupMetrics {
     pub tools_dropped: Counter,
     /// Clients of authorization servers of which it was forgotten which peer they are at.
     pub oauth_clients_dropped: Counter,
+    /// Subscriptions that an MCP session is not given again where it moves, because it has too many.
+    pub subscriptions_dropped: Counter,
+    /// Moves of MCP sessions that had to wait for others to the same peer.
+    pub migrations_waited: Counter,
     /// Requests in flight now.
     pub active: Gauge,
     /// Connections switched to another protocol.

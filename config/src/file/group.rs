@@ -77,6 +77,8 @@ pub(crate) struct Group {
     /// 2026-07-28 that go on with any of these may go to any peer. Otherwise such requests go back
     /// to the peer that issued it. Default: false.
     pub(crate) shared_state: Option<bool>,
+    /// How much is learned of MCP servers and sessions.
+    pub(crate) mcp_limits: Option<McpLimits>,
     /// TLS towards the peers whose URL is `https://`.
     pub(crate) tls: Option<GroupTls>,
 }
@@ -253,4 +255,22 @@ pub(crate) struct Pool {
     /// Connections kept per peer and thread for further requests; 0 for none. Default: 256.
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) size: Option<usize>,
+}
+
+/// How much is learned of MCP servers and sessions, at most.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct McpLimits {
+    /// Callers whose lists of tools are kept, per peer. Default: 128.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) contexts: Option<usize>,
+    /// MCP sessions made anew at one peer at the same time; the others wait. Default: 32.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(crate) migrations: Option<usize>,
+    /// Resources that an MCP session is subscribed to again where it moves. Default: 256.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(crate) subscriptions: Option<usize>,
+    /// Tools that are kept of a list. Default: 1024.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(crate) tools: Option<usize>,
 }

@@ -23,8 +23,8 @@ pub(crate) use cors::Cors;
 pub(crate) use credentials::{Basic, Credentials, HeaderCredential, Secret};
 pub(crate) use dns::{Dns, DnsResolver};
 pub(crate) use group::{
-    Failback, FailbackMode, Group, Hash, HttpVersion, Lost, MaxBody, Peer, Protocol, Strategy,
-    Timeouts, TunnelLost,
+    Failback, FailbackMode, Group, Hash, HttpVersion, Lost, MaxBody, McpLimits, Peer, Protocol,
+    Strategy, Timeouts, TunnelLost,
 };
 pub(crate) use headers::{Fields, Headers};
 pub(crate) use health::{Breaker, BreakerNumbers, HealthCheck, Probe, Status};

@@ -119,6 +119,11 @@ impl Gateway {
         self.bindings.len()
     }
 
+    /// How often one of those made room for another, and was forgotten.
+    pub fn mcp_sessions_forgotten(&self) -> u64 {
+        self.bindings.forgotten.get()
+    }
+
     /// Event streams of HTTP+SSE (MCP 2024-11-05) that clients hold open.
     pub fn legacy_streams(&self) -> usize {
         self.bindings.streams.len()

@@ -190,7 +190,7 @@ fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
         && head.status.is_success()
         && Standing::is_about(mcp.facts.method)
     {
-        bindings.enter(key, now).note(method, body);
+        bindings.enter(key, now).note(method, body, attempt.group);
     }
 }
 

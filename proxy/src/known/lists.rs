@@ -2,6 +2,7 @@
 
 use super::tools::Page;
 use crate::mcp::{Context, listing::Listing};
+use crate::settings::McpLimits;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -24,7 +25,12 @@ pub(crate) struct List {
 
 impl Lists {
     /// Notes a page; whether something was not kept because there is a limit.
-    pub(super) fn learn(&mut self, context: Context, page: Page, listing: &Listing<'_>) -> bool {
+    pub(super) fn learn(
+        &mut self,
+        context: Context,
+        (page, listing): (Page, &Listing<'_>),
+        limits: &McpLimits,
+    ) -> bool {
         let parted = page == Page::Next || listing.next.is_some();
         if context == Context::ANONYMOUS && parted {
             // The prober reads all pages before it tells; the parts that others see add nothing.
@@ -39,7 +45,7 @@ impl Lists {
                 _ => return false,
             },
         };
-        let mut dropped = list.add(listing);
+        let mut dropped = list.add(listing, limits.tools);
         if context == Context::ANONYMOUS {
             let was = before.and_then(|list| list.digest());
             if list.whole && was.is_some() && list.digest() != was {
@@ -48,7 +54,7 @@ impl Lists {
             }
         } else if !self.shown.contains_key(&context) {
             self.order.push_back(context);
-            if self.order.len() > MOST_CONTEXTS
+            if self.order.len() > limits.contexts
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.shown.remove(&oldest);
@@ -76,12 +82,12 @@ impl Lists {
 }
 
 impl List {
-    fn add(&mut self, listing: &Listing<'_>) -> bool {
+    fn add(&mut self, listing: &Listing<'_>, most: usize) -> bool {
         let mut dropped = false;
         for tool in &listing.tools {
             // The same whatever the order: replicas of one server may list in another.
             self.sum = self.sum.wrapping_add(lb::hash64(&tool.hash.to_be_bytes()));
-            if tool.name.len() > LONGEST_NAME || self.tools.len() >= MOST_TOOLS {
+            if tool.name.len() > LONGEST_NAME || self.tools.len() >= most {
                 dropped = true;
                 continue;
             }
@@ -120,9 +126,5 @@ impl List {
     }
 }
 
-/// Contexts whose lists are kept per peer; most share the prober's.
-const MOST_CONTEXTS: usize = 128;
-/// Tools that are kept of a list; no model is offered more.
-const MOST_TOOLS: usize = 1024;
 /// MCP 2025-11-25 "Tool Names": 128 characters at most.
 const LONGEST_NAME: usize = 512;

@@ -3,6 +3,7 @@
 use super::Known;
 use super::lists::List;
 use crate::mcp::{Context, listing::Listing};
+use crate::settings::McpLimits;
 use arc_swap::ArcSwap;
 use lb::PeerIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Tools {
     known: Box<[Arc<Known>]>,
+    limits: McpLimits,
     /// What a request looks up.
     agreed: ArcSwap<BTreeMap<Context, Names>>,
     /// Held while that is worked out anew.
@@ -40,9 +42,10 @@ pub(crate) struct Learned {
 }
 
 impl Tools {
-    pub(crate) fn new(known: Box<[Arc<Known>]>) -> Self {
+    pub(crate) fn new(known: Box<[Arc<Known>]>, limits: McpLimits) -> Self {
         let tools = Self {
             known,
+            limits,
             agreed: ArcSwap::default(),
             learning: Mutex::new(()),
             differ: AtomicBool::new(false),
@@ -77,13 +80,13 @@ impl Tools {
         // The lock guards no data; the order of two calls is all it is for.
         let learning = self.learning.lock();
         let _learning = learning.unwrap_or_else(PoisonError::into_inner);
-        let dropped = known.lists().learn(context, page, listing);
+        let dropped = known.lists().learn(context, (page, listing), &self.limits);
         if context != Context::ANONYMOUS {
             let names = self.work_out(context);
             self.agreed.rcu(|agreed| {
                 let mut agreed = BTreeMap::clone(agreed);
                 agreed.insert(context, Arc::clone(&names));
-                while agreed.len() > MOST_CONTEXTS {
+                while agreed.len() > self.most_contexts() {
                     agreed.pop_first();
                 }
                 agreed
@@ -119,13 +122,19 @@ impl Tools {
         known.map(|known| known.tools_digest()).collect()
     }
 
+    /// Contexts for which it is known what all peers agree on; the others get nothing repeated. The
+    /// peers need not remember the same ones.
+    fn most_contexts(&self) -> usize {
+        self.limits.contexts.saturating_mul(2)
+    }
+
     fn work_out_all(&self) {
         let contexts: BTreeSet<Context> = self
             .known
             .iter()
             .flat_map(|known| known.lists().contexts())
             .collect();
-        let agreed = contexts.into_iter().take(MOST_CONTEXTS);
+        let agreed = contexts.into_iter().take(self.most_contexts());
         let agreed = agreed.map(|context| (context, self.work_out(context)));
         self.agreed.store(Arc::new(agreed.collect()));
     }
@@ -174,6 +183,3 @@ struct Shown {
     own: Option<Arc<List>>,
     probers: Option<Arc<List>>,
 }
-
-/// Contexts for which it is known what all peers agree on; the others get nothing repeated.
-const MOST_CONTEXTS: usize = 256;

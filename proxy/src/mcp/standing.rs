@@ -17,10 +17,10 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Notes a request that a peer has answered well. Says whether it changed anything.
-    pub fn note(&mut self, method: Method, body: &[u8]) -> bool {
+    /// Notes a request that a peer has answered well, with at most `most` subscriptions.
+    pub fn note(&mut self, method: Method, body: &[u8], most: usize) -> Noted {
         let Ok(Request { params }) = serde_json::from_slice(body) else {
-            return false;
+            return Noted::Same;
         };
         match (method, params) {
             (
@@ -30,16 +30,18 @@ impl Standing {
                 },
             ) => {
                 let new = Some(level);
-                std::mem::replace(&mut self.level, new.clone()) != new
+                Noted::changed(std::mem::replace(&mut self.level, new.clone()) != new)
             }
             (Method::ResourcesSubscribe, Params { uri: Some(uri), .. }) => {
-                // Past the cap the client is not subscribed again, and is told of changes no more.
-                self.subscriptions.len() < MOST && self.subscriptions.insert(uri)
+                if self.subscriptions.len() >= most && !self.subscriptions.contains(&uri) {
+                    return Noted::Dropped;
+                }
+                Noted::changed(self.subscriptions.insert(uri))
             }
             (Method::ResourcesUnsubscribe, Params { uri: Some(uri), .. }) => {
-                self.subscriptions.remove(&uri)
+                Noted::changed(self.subscriptions.remove(&uri))
             }
-            _ => false,
+            _ => Noted::Same,
         }
     }
 
@@ -54,6 +56,23 @@ impl Standing {
     }
 }
 
+/// What became of something that a client has set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Noted {
+    /// It is set again where the session moves.
+    Changed,
+    /// There is too much already: it is not set again, and the client is told of changes no more.
+    Dropped,
+    /// It was so before.
+    Same,
+}
+
+impl Noted {
+    fn changed(changed: bool) -> Self {
+        if changed { Self::Changed } else { Self::Same }
+    }
+}
+
 #[derive(Deserialize)]
 struct Request {
     params: Params,
@@ -64,9 +83,6 @@ struct Params {
     level: Option<String>,
     uri: Option<String>,
 }
-
-/// Subscriptions kept for one MCP session.
-const MOST: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -89,7 +105,8 @@ mod tests {
             (Method::ToolsCall, about("d"), false),
             (Method::ResourcesSubscribe, "{}".to_owned(), false),
         ] {
-            assert_eq!(standing.note(method, body.as_bytes()), changes, "{body}");
+            let noted = standing.note(method, body.as_bytes(), 256);
+            assert_eq!(noted, Noted::changed(changes), "{body}");
         }
         assert_eq!(standing.level.as_deref(), Some("error"));
         assert_eq!(standing.subscriptions, BTreeSet::from(["b".to_owned()]));
@@ -98,10 +115,11 @@ mod tests {
     #[test]
     fn one_client_fills_no_memory() {
         let mut standing = Standing::default();
-        for uri in 0..1_000 {
+        for uri in 0..100 {
             let body = format!(r#"{{"params":{{"uri":"{uri}"}}}}"#);
-            standing.note(Method::ResourcesSubscribe, body.as_bytes());
+            let noted = standing.note(Method::ResourcesSubscribe, body.as_bytes(), 64);
+            assert_eq!(noted == Noted::Dropped, uri >= 64);
         }
-        assert_eq!(standing.subscriptions.len(), MOST);
+        assert_eq!(standing.subscriptions.len(), 64);
     }
 }

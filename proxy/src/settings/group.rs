@@ -1,6 +1,6 @@
 //! One pool of peers and its policy.
 
-use super::{Credential, HeaderEdits, TunnelLoss, UpgradeProtocol};
+use super::{Credential, HeaderEdits, McpLimits, TunnelLoss, UpgradeProtocol};
 use crate::tls::Connector;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,6 +33,8 @@ pub struct GroupSettings {
     /// Its peers understand each other's cursors, states and tasks: modern requests that go on with
     /// any of these may go anywhere.
     pub shared_state: bool,
+    /// How much is learned of MCP.
+    pub mcp_limits: McpLimits,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// A comment is sent on an event stream that was quiet this long; none: never. Some clients
@@ -75,6 +77,7 @@ impl GroupSettings {
             retry_tools: ToolRetry::default(),
             on_peer_loss: PeerLoss::default(),
             shared_state: false,
+            mcp_limits: McpLimits::default(),
             timeouts: Timeouts::default(),
             sse_keepalive: Some(Duration::from_secs(25)),
             tls: None,

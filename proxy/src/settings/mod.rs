@@ -10,6 +10,7 @@ mod fields;
 mod group;
 mod limits;
 mod listener;
+mod mcp_limits;
 mod route;
 mod session;
 mod template;
@@ -28,6 +29,7 @@ pub use group::{
 };
 pub use limits::{Http2Limits, LegacyStreamLimits, Limits};
 pub use listener::ListenerSettings;
+pub use mcp_limits::McpLimits;
 pub use route::{FixedResponse, Redirect, RouteAnswer, RouteMatch, RouteSettings};
 pub use session::{SealKey, SessionBinding, SessionSettings};
 pub use template::{Part, Template, TemplateError, Variable};

@@ -141,7 +141,9 @@ fn servers(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::R
             let limits = [
                 ("discover", &group.metrics.discover_dropped),
                 ("legacy_requests", &group.metrics.migrations.crowded),
+                ("migrations", &group.metrics.migrations_waited),
                 ("oauth_clients", &group.metrics.oauth_clients_dropped),
+                ("subscriptions", &group.metrics.subscriptions_dropped),
                 ("tasks", &group.metrics.tasks_forgotten),
                 ("ties", &group.metrics.ties_unread),
                 ("tools", &group.metrics.tools_dropped),

@@ -70,7 +70,8 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
         metrics.panics.get(),
     )?;
     names(encoder, &metrics.names)?;
-    limits(encoder, &metrics.limits)?;
+    let forgotten = observed.gateway.mcp_sessions_forgotten();
+    limits(encoder, &metrics.limits, forgotten)?;
     tls(encoder, &metrics.tls)?;
     reloads(encoder, &observed.reloads)?;
     if let Some(dropped) = &observed.access_log {
@@ -86,7 +87,11 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, observed: &Observed) -
     Ok(())
 }
 
-fn limits(encoder: &mut DescriptorEncoder<'_>, limits: &LimitMetrics) -> fmt::Result {
+fn limits(
+    encoder: &mut DescriptorEncoder<'_>,
+    limits: &LimitMetrics,
+    forgotten: u64,
+) -> fmt::Result {
     let hits = [
         ("body_timeout", &limits.body_timeout),
         ("chunk_extensions", &limits.chunk_extensions),
@@ -113,7 +118,9 @@ fn limits(encoder: &mut DescriptorEncoder<'_>, limits: &LimitMetrics) -> fmt::Re
     counters(
         encoder,
         ("backstay_limit_hits", "How often each limit bit"),
-        hits.map(|(limit, counter)| (vec![("limit", limit)], counter.get())),
+        hits.map(|(limit, counter)| (vec![("limit", limit)], counter.get()))
+            .into_iter()
+            .chain([(vec![("limit", "mcp_sessions")], forgotten)]),
     )
 }
 

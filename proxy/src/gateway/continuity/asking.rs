@@ -51,6 +51,7 @@ pub(in crate::gateway) async fn turn<'a>(
     let waited = slots.available_permits() == 0;
     let slot = slots.acquire().await.ok()?;
     if waited {
+        group.metrics.migrations_waited.increment();
         let micros = session.clock().entropy() % JITTER_MICROS;
         tokio::time::sleep(Duration::from_micros(micros)).await;
     }

@@ -1,9 +1,11 @@
 //! What this replica knows of MCP sessions beyond what their ids say.
 
 use crate::gateway::legacy_sse::Streams;
-use crate::mcp::Id;
+use crate::group::Group;
 use crate::mcp::sealed::Payload;
-use crate::mcp::standing::Standing;
+use crate::mcp::standing::{Noted, Standing};
+use crate::mcp::{Id, Method};
+use crate::metrics::Counter;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderValue;
 use lb::Time;
@@ -19,6 +21,8 @@ pub(in crate::gateway) struct Bindings {
     shards: Box<[Mutex<Shard>]>,
     entries: AtomicUsize,
     most: usize,
+    /// How often one made room for another.
+    pub(in crate::gateway) forgotten: Counter,
     /// The legacy streams, which have no MCP session to go by.
     pub(in crate::gateway) streams: Arc<Streams>,
 }
@@ -102,6 +106,7 @@ impl Bindings {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             entries: AtomicUsize::new(0),
             most,
+            forgotten: Counter::default(),
             streams: Arc::default(),
         })
     }
@@ -141,6 +146,7 @@ impl Bindings {
         if self.len() >= self.most {
             let oldest = shard.iter().min_by_key(|(_, binding)| binding.state().used);
             if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                self.forgotten.increment();
                 shard.remove(&oldest);
                 self.entries.fetch_sub(1, Ordering::Relaxed);
             }
@@ -280,8 +286,11 @@ impl Binding {
     }
 
     /// Notes what its client has set.
-    pub(in crate::gateway) fn note(&self, method: crate::mcp::Method, body: &[u8]) {
-        self.state().standing.note(method, body);
+    pub(in crate::gateway) fn note(&self, method: Method, body: &[u8], group: &Group) {
+        let most = group.settings.mcp_limits.subscriptions;
+        if self.state().standing.note(method, body, most) == Noted::Dropped {
+            group.metrics.subscriptions_dropped.increment();
+        }
     }
 
     /// Its client has ended it.

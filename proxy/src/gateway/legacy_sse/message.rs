@@ -10,7 +10,7 @@ use crate::group::Group;
 use crate::hooks::{Lost, Reply, ResponseAction, Target};
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
 use crate::mcp::generation::{self, Belongs};
-use crate::mcp::standing::Standing;
+use crate::mcp::standing::{Noted, Standing};
 use crate::mcp::{Asked, Context, Era, Id, Message as Parsed, Principal, Repeat, token};
 use crate::reply;
 use crate::session::Session;
@@ -113,8 +113,11 @@ async fn send(
                 group.metrics.migrations.crowded.increment();
                 return Err(unsent(&stream, Some(&id), Cause::Overloaded));
             }
-            if Standing::is_about(Some(request.method)) {
-                stream.note(request.method, &body);
+            let most = group.settings.mcp_limits.subscriptions;
+            if Standing::is_about(Some(request.method))
+                && stream.note(request.method, &body, most) == Noted::Dropped
+            {
+                group.metrics.subscriptions_dropped.increment();
             }
         }
         _ => {}

@@ -4,7 +4,7 @@ use crate::hooks::Word;
 use crate::mcp::fault::{Cause, Delivery, Fault, Position, Primed, cancelled, sse_error_event};
 use crate::mcp::initialize::{ClientHello, ServerHello};
 use crate::mcp::sealed::Replay;
-use crate::mcp::standing::Standing;
+use crate::mcp::standing::{Noted, Standing};
 use crate::mcp::{Id, Method};
 use crate::settings::LegacyStreamLimits;
 use bytes::{Bytes, BytesMut};
@@ -250,8 +250,8 @@ impl LegacyStream {
     }
 
     /// Its client sets something that is to be set again.
-    pub(super) fn note(&self, method: Method, body: &[u8]) {
-        self.state().standing.note(method, body);
+    pub(super) fn note(&self, method: Method, body: &[u8], most: usize) -> Noted {
+        self.state().standing.note(method, body, most)
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -410,6 +410,14 @@ impl State {
         // Rule 10.
         let asked = std::mem::take(&mut self.asked);
         self.tell(&cancelled(asked.iter().map(String::as_str)));
+    }
+
+    fn refuse(&mut self, id: &Id<'static>, cause: Cause, delivery: Delivery) {
+        let before = self.open.len();
+        self.open.retain(|one| !one.id.names_same(id));
+        if self.open.len() < before {
+            self.tell(&error(std::slice::from_ref(id), cause, delivery));
+        }
     }
 
     fn tell(&mut self, word: &[u8]) {
