@@ -104,10 +104,13 @@ impl Transform for Body {
         }
     }
 
-    fn goes_on(&self, _stop: Stop) -> bool {
+    fn goes_on(&self, stop: Stop) -> bool {
         // A server that ends the stream has ended everything: there is no way to resume it, so
-        // this is how one goes that stops in order (MCP 2024-11-05 "HTTP with SSE").
-        self.on_loss == PeerLoss::Migrate && self.is_legacy() && self.stream.can_move()
+        // this is how one goes that stops in order (MCP 2024-11-05 "HTTP with SSE"). Before it was
+        // told anything nothing is lost, and the end is its answer.
+        let lost = stop == Stop::Cut || self.stream.is_begun();
+        let moves = self.on_loss == PeerLoss::Migrate && self.is_legacy();
+        lost && moves && self.stream.can_move()
     }
 
     fn poll_word(&mut self, cx: &mut Context<'_>) -> Poll<Word> {

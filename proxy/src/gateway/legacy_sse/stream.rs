@@ -117,6 +117,11 @@ impl LegacyStream {
         (state.phase, state.place.clone())
     }
 
+    /// Whether its client has begun with `initialize`.
+    pub(super) fn is_begun(&self) -> bool {
+        self.state().hello.is_some()
+    }
+
     /// Whether another place can be found for it: what a peer has to be told is known.
     pub(super) fn can_move(&self) -> bool {
         let state = self.state();

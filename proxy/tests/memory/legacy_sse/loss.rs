@@ -113,7 +113,8 @@ fn rule_17_a_stream_waits_for_its_only_peer_to_return() {
             world.servers[0].kill();
             tokio::time::sleep(Duration::from_secs(300)).await;
             world.servers[0].revive();
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            // Its breaker opens for a minute at most, and the stream looks every 30 seconds.
+            tokio::time::sleep(Duration::from_secs(120)).await;
             let seen = client.call(restart, "tools/call").await;
             assert!(
                 seen.contains(&format!(r#""id":{restart},"result":{{"host":2}}"#)),
