@@ -19,8 +19,9 @@ def run(suite):
         servers = [kind.start(suite) for _ in range(peers)]
         named = [{"name": f"peer-{number}", "url": each.ready().url} for number, each in enumerate(servers)]
         group = f"modern-{name}-{peers}"
-        health = PROBE | {"probe": "mcp"}
-        proxy = Proxy(suite, group, named, retry=RETRY, circuit_breaker=BREAKER, health_check=health, protocol="mcp")
+        # In turn, since the peer with the listening stream is the busier one, and it is to announce changes too.
+        shaped = {"strategy": "round_robin", "protocol": "mcp", "retry": RETRY}
+        proxy = Proxy(suite, group, named, circuit_breaker=BREAKER, health_check=PROBE, **shaped)
         for client in ("python-v2", "typescript-v2"):
             with suite.check(f"a modern {client} on {peers} {name}"):
                 _phases(suite, client, kind, proxy, servers)
