@@ -20,6 +20,7 @@ SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice", "survi
 SUITES += ["wires", "http2", "resets", "grpc", "transports", "websocket", "reload", "continuity", "conformance", "probes"]
 SUITES += ["matrix", "modern"]
 SUITES += ["adversary", "oauth"]
+SUITES += ["faulty_servers"]
 
 
 def run(name, installed, options):
