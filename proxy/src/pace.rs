@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::thread::Thread;
 use crate::ticker::{Alarm, Ring};
 use bytes::Bytes;
-use lb::Time;
+use lb::{PeerIndex, Time};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -58,6 +58,8 @@ pub(crate) enum Dawdle {
     Late,
     /// The peer, or the server, leaves, and there is no more time.
     Left,
+    /// The peer was declared lost; it may stand still without a word.
+    Lost,
 }
 
 impl Pace {
@@ -85,6 +87,11 @@ impl Pace {
         self.alarm.until(drain, self.leaves);
     }
 
+    /// Ends also when the peer is lost: nothing breaks a connection to a process that stands still.
+    pub(crate) fn watch(&self, group: &Arc<lb::Group>, peer: PeerIndex) {
+        self.alarm.watch(group, peer);
+    }
+
     /// A piece went by.
     pub(crate) fn passed(&mut self, data: &Bytes, now: Time) {
         self.last = now;
@@ -98,8 +105,13 @@ impl Pace {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: impl Fn() -> Time) -> Poll<Dawdle> {
         loop {
-            if ready!(self.alarm.poll(cx)) == Ring::Left {
-                return Poll::Ready(Dawdle::Left);
+            match ready!(self.alarm.poll(cx)) {
+                Ring::Left => return Poll::Ready(Dawdle::Left),
+                Ring::Lost => {
+                    self.alarm.stay();
+                    return Poll::Ready(Dawdle::Lost);
+                }
+                Ring::Time => {}
             }
             let now = now();
             let due = self.idle.map(|idle| self.last + idle);

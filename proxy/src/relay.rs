@@ -79,7 +79,19 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     pub(crate) fn with(mut self, prefix: Bytes, transform: Option<Box<dyn Transform>>) -> Self {
         self.prefix = (!prefix.is_empty()).then_some(prefix);
         self.transform = transform;
+        self.watch();
         self
+    }
+
+    /// A stream that may go on elsewhere does so when its peer is declared lost.
+    fn watch(&self) {
+        if let Source::Peer { pick, .. } = &self.source
+            && self.transform.is_some()
+            && self.is_event_stream()
+            && let Some(group) = self.transaction.as_ref().and_then(|one| one.group.as_ref())
+        {
+            self.pace.watch(&group.lb, pick.peer());
+        }
     }
 
     /// Whether it may go on for hours: an event stream, or a call of gRPC.
@@ -218,6 +230,7 @@ impl<N: Network, H: Hooks> Relay<N, H> {
                         .follow(transaction.drain(&self.thread, pick.peer()));
                 }
                 self.source = Source::Peer { connection, pick };
+                self.watch();
                 self.poll_frame(cx)
             }
             Some(Err(reply)) => {
@@ -399,6 +412,13 @@ impl<N: Network, H: Hooks> Relay<N, H> {
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match ready!(self.pace.poll(cx, || self.thread.clock.now())) {
             Dawdle::Left => self.leave(cx),
+            Dawdle::Lost => {
+                if matches!(self.source, Source::Peer { .. }) && self.goes_on(Stop::Cut) {
+                    self.source = Source::Ended;
+                    return self.search(cx);
+                }
+                self.poll_pace(cx)
+            }
             Dawdle::Comment => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT))))),
             Dawdle::Late if matches!(self.kind, BodyKind::Call) => {
                 // The client's patience is over, which says nothing of the peer.

@@ -185,6 +185,14 @@ impl Alarm {
         }
     }
 
+    /// Rings also when the peer is lost from now on.
+    pub(crate) fn watch(&self, group: &Arc<lb::Group>, peer: PeerIndex) {
+        let losses = group.losses(peer);
+        if let Some(entry) = self.ticker.entries.borrow_mut().get_mut(self.key) {
+            entry.peer = Some((Arc::clone(group), peer, losses));
+        }
+    }
+
     /// The loss of the peer rings no more; if it rang, that is forgotten.
     pub(crate) fn stay(&self) {
         if let Some(entry) = self.ticker.entries.borrow_mut().get_mut(self.key) {

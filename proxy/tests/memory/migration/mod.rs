@@ -3,6 +3,7 @@
 mod counts;
 mod doubts;
 mod edges;
+mod frozen;
 mod polls;
 mod recovery;
 mod rules;
