@@ -153,7 +153,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                 ResponseAction::Transform(transform) => Some(transform),
                 ResponseAction::Read(limit) if !ended && prefix.len() < limit => {
                     match self.read(&mut answer).await {
-                        Some(Ok(data)) => prefix.extend_from_slice(&data),
+                        Some(Ok(data)) => {
+                            prefix.extend_from_slice(&data);
+                            ended = answer.connection.is_end_stream();
+                        }
                         Some(Err(())) => {
                             let peer = pick.peer();
                             let failure = Failure {

@@ -39,7 +39,7 @@ pub(super) fn admit(
         // make a session for each. OPTIONS passes: preflight is the peer's to answer unless `cors:` says otherwise (rule 27).
         return Err(method_not_allowed());
     }
-    if fault::resumes_after_error(headers) {
+    if mcp.facts.kind == Kind::Stream && fault::resumes_after_error(headers) {
         // Rule 13: there is nothing to resume after an error event of ours.
         return Err(method_not_allowed());
     }

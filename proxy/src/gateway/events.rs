@@ -3,13 +3,12 @@
 use super::affinity::Marking;
 use super::continuity::{self, Answering, Bindings, Origin};
 use super::ctx::{Ctx, Mcp};
-use super::response::is_events;
+use super::form::Form;
 use crate::group::Group;
 use crate::hooks::{Attempt, ResponseAction};
 use crate::mcp::sse::Scanner;
 use crate::mcp::{Asked, Era, Kind};
 use crate::settings::PeerLoss;
-use http::response::Parts;
 use lb::Time;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,13 +53,13 @@ impl Source {
 pub(super) fn standing(
     bindings: &Arc<Bindings>,
     attempt: &Attempt<'_>,
-    head: &Parts,
+    form: Form,
     ctx: &Ctx,
 ) -> ResponseAction {
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
     };
-    if !is_events(head) {
+    if form != Form::Events {
         return if mcp.track.is_begun() {
             ResponseAction::Relocate("the peer has no such stream")
         } else {
@@ -90,8 +89,8 @@ pub(super) fn standing(
 }
 
 /// An answer that comes as events must not end without its response.
-pub(super) fn stream(head: &Parts, mcp: &Mcp, safe: bool, source: Source) -> ResponseAction {
-    if !is_events(head) || mcp.facts.kind != Kind::Message {
+pub(super) fn stream(form: Form, mcp: &Mcp, safe: bool, source: Source) -> ResponseAction {
+    if form != Form::Events || mcp.facts.kind != Kind::Message {
         return ResponseAction::Forward;
     }
     let awaited = match mcp.asked() {

@@ -15,6 +15,7 @@ mod events;
 mod faults;
 mod fields;
 mod flows;
+mod form;
 mod key;
 mod legacy_sse;
 mod listen;

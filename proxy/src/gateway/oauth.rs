@@ -2,6 +2,7 @@
 //! and those are about our addresses.
 
 use super::Ctx;
+use super::form::Form;
 use super::legacy_sse::Legacy;
 use crate::hooks::{Attempt, Lost, Prefix, Reply, ResponseAction, Target, UpstreamHead};
 use crate::mcp::oauth;
@@ -105,7 +106,7 @@ pub(super) fn shape(
         target.pin = Some(attempt.peer);
         return Some(ResponseAction::Relocate(AT_ROOT));
     }
-    if head.status != StatusCode::OK || !super::response::is(head, JSON) {
+    if head.status != StatusCode::OK || Form::of(head) != Form::Json {
         return Some(ResponseAction::Forward);
     }
     if !prefix.ended && prefix.bytes.len() < LARGEST {
@@ -147,7 +148,6 @@ fn our_origin(ctx: &Ctx) -> Option<String> {
 const AT_ROOT: &str = "the peer has no document for the path";
 /// More of a document is not looked at.
 const LARGEST: usize = 64 * 1024;
-const JSON: &[u8] = b"application/json";
 /// Fields about the bytes that the peer sent (RFC 9110 §8.6, §14.3; RFC 9530).
 const OF_BYTES: [HeaderName; 4] = [
     header::ACCEPT_RANGES,

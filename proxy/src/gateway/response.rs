@@ -4,6 +4,7 @@ use super::affinity::Marking;
 use super::continuity::{self, Bindings};
 use super::ctx::{Ctx, Mcp};
 use super::events::{Source, standing, stream};
+use super::form::Form;
 use super::legacy_sse::{self, Asker, Body, Endpoint, Legacy, LegacyStream, Open};
 use super::request::repeat_safe;
 use super::{addressing, affinity, discover, faults, flows, listen, listing, oauth};
@@ -35,7 +36,7 @@ pub(super) fn shape(
     let goes_on = ctx.mcp.as_ref().is_some_and(|mcp| mcp.track.is_begun());
     let action = first(bindings, attempt, head, prefix, ctx);
     if goes_on {
-        continuity::as_events(action, is_events(head), prefix)
+        continuity::as_events(action, Form::of(head) == Form::Events, prefix)
     } else {
         action
     }
@@ -62,7 +63,8 @@ fn first(
         }
         None => {}
     }
-    if ctx.opens_stream && is_events(head) {
+    let form = Form::of(head);
+    if ctx.opens_stream && form == Form::Events {
         // Rule 4: no session comes with a stream.
         head.headers.remove(&header::SESSION_ID);
         return legacy_stream(bindings, attempt, ctx);
@@ -74,7 +76,7 @@ fn first(
         // The modern era is routed by its head; what was asked for is in the body, sent by now.
         mcp.body = attempt.session.body_read();
     }
-    let safe = ctx.mcp.is_some() && is_events(head) && repeat_safe(attempt.session, ctx);
+    let safe = ctx.mcp.is_some() && form == Form::Events && repeat_safe(attempt.session, ctx);
     let Some(mcp) = &mut ctx.mcp else {
         return ResponseAction::Forward;
     };
@@ -113,19 +115,17 @@ fn first(
     if let Some(reply) = masked(head, mcp) {
         return ResponseAction::Replace(reply);
     }
-    let upstream = head.headers.get(&header::SESSION_ID).cloned();
-    let opens = mcp.facts.method == Some(Method::Initialize) && head.status == StatusCode::OK;
-    if let (Some(upstream), true) = (&upstream, opens) {
-        return initialize(attempt, head, prefix, ctx, upstream);
-    }
     // Rule 4: only a successful initialize gives a session id.
-    if upstream.is_some() {
+    let opens = mcp.facts.method == Some(Method::Initialize) && head.status == StatusCode::OK;
+    if !opens {
         head.headers.remove(&header::SESSION_ID);
+    } else if let Some(upstream) = head.headers.get(&header::SESSION_ID).cloned() {
+        return initialize(attempt, head, prefix, ctx, &upstream);
     }
     if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
-        return standing(bindings, attempt, head, ctx);
+        return standing(bindings, attempt, form, ctx);
     }
-    let json = mcp.facts.kind == Kind::Message && is(head, JSON) && !is_coded(head);
+    let json = mcp.facts.kind == Kind::Message && form == Form::Json;
     let most = if mcp.tied {
         attempt.session.limits.mcp_body
     } else {
@@ -147,9 +147,12 @@ fn first(
         .then(|| affinity::marked(attempt, head, prefix, ctx))
         .flatten();
     let action = marked.unwrap_or_else(|| {
+        if form != Form::Events {
+            return ResponseAction::Forward;
+        }
         let source = Source::of(bindings, attempt, ctx.group.as_ref(), mcp);
         let source = source.marking(Marking::of(attempt, ctx));
-        stream(head, mcp, safe, source)
+        stream(form, mcp, safe, source)
     });
     listing::watch(attempt, head, prefix, ctx, action)
 }
@@ -275,10 +278,14 @@ fn initialize(
         return ResponseAction::Forward;
     };
     // We asked for an answer that can be read; one that cannot gives an id without a replay.
-    let coded = is_coded(head);
-    let events = is(head, EVENT_STREAM);
+    let coded = head.headers.contains_key(http_header::CONTENT_ENCODING);
+    let form = Form::of(head);
     let text = answer::response(&head.headers, prefix.bytes);
-    let complete = if events { text.is_some() } else { prefix.ended };
+    let complete = if form == Form::Events {
+        text.is_some()
+    } else {
+        prefix.ended
+    };
     if !coded && !complete && !prefix.ended && prefix.bytes.len() < LARGEST_RESULT {
         return ResponseAction::Read(LARGEST_RESULT);
     }
@@ -286,7 +293,7 @@ fn initialize(
     let server = text.as_deref().and_then(ServerHello::peek);
     if !coded && server.is_none() && (complete || prefix.ended) {
         // An error, or nothing: no session comes with it.
-        return stream(head, mcp, false, Source::default());
+        return stream(form, mcp, false, Source::default());
     }
     let client = mcp.body.as_deref().and_then(ClientHello::peek);
     let replay = client
@@ -313,7 +320,7 @@ fn initialize(
         head.headers.insert(header::SESSION_ID.clone(), id);
         let peer = &group.peer(attempt.peer).metrics;
         peer.mcp_sessions.opened.increment();
-        return stream(head, mcp, false, Source::default());
+        return stream(form, mcp, false, Source::default());
     }
     let fault = Fault {
         cause: Cause::BadAnswer,
@@ -324,27 +331,5 @@ fn initialize(
     ResponseAction::Replace(faults::from(answer))
 }
 
-/// Whether an answer is an event stream that can be looked into.
-pub(super) fn is_events(head: &Parts) -> bool {
-    head.status == StatusCode::OK && is(head, EVENT_STREAM) && !is_coded(head)
-}
-
-/// Whether a body is compressed, although `identity` was asked for.
-fn is_coded(head: &Parts) -> bool {
-    head.headers.contains_key(http_header::CONTENT_ENCODING)
-}
-
-pub(super) fn is(head: &Parts, kind: &[u8]) -> bool {
-    let value = head
-        .headers
-        .get(http_header::CONTENT_TYPE)
-        .map(HeaderValue::as_bytes);
-    value
-        .and_then(|value| value.get(..kind.len()))
-        .is_some_and(|have| have.eq_ignore_ascii_case(kind))
-}
-
-const EVENT_STREAM: &[u8] = b"text/event-stream";
-const JSON: &[u8] = b"application/json";
 /// More of an `InitializeResult` is not looked at.
 const LARGEST_RESULT: usize = 256 * 1024;

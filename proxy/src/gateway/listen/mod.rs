@@ -11,7 +11,7 @@ pub(super) use relocate::relocate;
 pub(super) use state::Listen;
 
 use super::ctx::{Ctx, Mcp};
-use super::response::is_events;
+use super::form::Form;
 use crate::hooks::{Attempt, Prefix, ResponseAction};
 use crate::mcp::events::{self, Cut, Events};
 use crate::mcp::listening::Acknowledged;
@@ -30,7 +30,7 @@ pub(super) fn opened(
 ) -> Option<ResponseAction> {
     let group = Arc::clone(ctx.group.as_ref()?);
     let mcp = ctx.mcp.as_deref_mut().filter(|mcp| listens(mcp))?;
-    if !is_events(head) {
+    if Form::of(head) != Form::Events {
         return None;
     }
     let listen = mcp.listen.insert(Listen::default()).clone();
@@ -50,7 +50,7 @@ pub(super) fn resumed(
     let mcp = ctx.mcp.as_deref_mut()?;
     let listen = mcp.listen.clone()?;
     let peer = attempt.peer;
-    if !is_events(head) {
+    if Form::of(head) != Form::Events {
         if !is_temporary(head.status) {
             listen.refused(peer);
         }
