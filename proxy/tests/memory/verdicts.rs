@@ -4,13 +4,19 @@
 use crate::support::{Answer, Ask, Client, Renewed, Reply, Script, Step, listener, run, settings};
 use lb::BreakerView;
 use proxy::memory::{Connecting, example};
-use proxy::settings::Protocol;
+use proxy::settings::{GroupSettings, Protocol};
 use std::time::Duration;
 
 /// Peer `a`, and `b` as its substitute.
+/// The first peer is preferred.
 fn world() -> Renewed {
+    world_with(|_| {})
+}
+
+fn world_with(change: impl FnOnce(&mut GroupSettings)) -> Renewed {
     let mut settings = settings(&[0, 1]);
     let group = &mut settings.groups[0];
+    change(group);
     group.protocol = Protocol::Mcp;
     group.timeouts.first_byte = Some(Duration::from_millis(200));
     let world = Renewed::start(&settings);
@@ -109,7 +115,12 @@ fn failures_of_the_server_open_its_breaker_and_others_serve() {
     ] {
         for era in [Era::Legacy, Era::Modern] {
             run(async {
-                let world = world();
+                // One tier: a rate alone takes out no more than half of it.
+                let world = world_with(|group| {
+                    for peer in &mut group.peers {
+                        peer.peer.priority = 1;
+                    }
+                });
                 if let Some(script) = &script {
                     world.peers[0].always(script.clone());
                 } else {

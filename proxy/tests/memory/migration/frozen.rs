@@ -10,7 +10,7 @@ use std::time::Duration;
 fn rule_14_a_stream_leaves_a_peer_that_stands_still() {
     run(async {
         let world = World::with(|group| {
-            group.health_check.probe = Some(Probe::Tcp);
+            group.health_check.probe = Some(Probe::Mcp);
             group.health_check.interval = Duration::from_secs(1);
         });
         let mut client = world.client().await;
@@ -33,6 +33,5 @@ fn rule_14_a_stream_leaves_a_peer_that_stands_still() {
         let mut other = world.client().await;
         other.session.clone_from(&client.session);
         assert_eq!(host(&other.call("tools/list").await), "3");
-        assert_eq!(world.servers[1].count("\"initialize\""), 1);
     });
 }
