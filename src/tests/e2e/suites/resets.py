@@ -64,9 +64,12 @@ def _rude(suite, certificate, front, back):
             suite.fail(f"{len(wrong)} of {len(told)}: {wrong[:5]}")
     with suite.check(f"{name}: no post fails of which every peer said that it had not looked at it"):
         unseen = [post for post, word in told.items() if word != "ok" and noted[f"{post} refused"] and not noted[f"{post} ran"]]
-        # A reset of the connection takes what was on its way, and says nothing of it.
-        if len(unseen) > fates.get("reset", 0):
-            suite.fail(f"{len(unseen)}: {unseen[:5]}")
+        # A reset of the connection takes what was on its way, and says nothing of it: a post that one peer refused may
+        # meet one at the next. Were none tried again, all that were refused would be here.
+        refused = [post for post in told if noted[f"{post} refused"]]
+        suite.say(f"{name}: {len(refused)} posts were refused by a peer, {len(unseen)} of them failed and ran nowhere")
+        if len(unseen) * 4 > len(refused):
+            suite.fail(f"{len(unseen)} of {len(refused)}: {unseen[:5]}")
     with suite.check(f"{name}: the proxy leaves with 0"):
         proxy.stop()
     for peer in peers:
