@@ -12,7 +12,7 @@ from harness.catalogue import CLIENTS, server
 from harness.driver import drivers
 from harness.process import Failure
 from harness.recorder import Recorders
-from suites.matrix.batch import MOMENTS, STREAM, freeze
+from suites.matrix.batch import MOMENTS, freeze
 from suites.matrix.cells import Cells
 from suites.matrix.stage import Stage
 
@@ -28,8 +28,7 @@ def run(suite):
         fitting = [each for each in CLIENTS if ("legacy" if each.era == "legacy" else "modern") in kind.eras]
         stage = Stage(suite, f"{name}-{transport.split('-')[0]}", kind)
         for moment in MOMENTS:
-            # A stream that is open on a frozen server stays there, and goes on when it thaws.
-            if moment is not STREAM and moment.answers in (None, transport):
+            if moment.answers in (None, transport):
                 freeze(stage, moment, fitting, running, recorders)
 
         def cells(title, stage=stage, fitting=fitting, **more):
