@@ -4,11 +4,9 @@ mod loss;
 mod messages;
 mod server;
 
-use crate::support::{Ask, Client, Reply};
-use proxy::clock::ClockSource;
+use crate::support::{Ask, Client, Reply, start_proxy};
 use proxy::gateway::Gateway;
 use proxy::memory::{MemoryNetwork, example};
-use proxy::server::Server as Proxy;
 use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, Probe, Settings};
 use server::Server;
 use std::sync::Arc;
@@ -43,12 +41,7 @@ impl World {
             ..Settings::default()
         };
         change(&mut settings);
-        let gateway = Gateway::new(&settings).unwrap();
-        let options = gateway.server_settings(&settings);
-        let ours = network.seen_from(example::address(1).ip());
-        let clock = ClockSource::seeded(1);
-        let proxy = Proxy::bind(ours, Arc::clone(&gateway), clock, &options).unwrap();
-        tokio::task::spawn_local(proxy.run_local());
+        let (gateway, _) = start_proxy(&network, &settings);
         Self {
             network,
             servers,

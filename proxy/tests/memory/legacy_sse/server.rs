@@ -1,8 +1,7 @@
 //! A server of HTTP+SSE (MCP 2024-11-05), which forgets its streams when it dies.
 
-use crate::support::{Broken, Framing, Wire};
+use crate::support::{Broken, Framing, Wire, serve_each};
 use proxy::memory::{MemoryNetwork, example};
-use proxy::network::Network as _;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,17 +36,10 @@ impl Server {
             network: network.seen_from(example::address(host).ip()),
             state: Rc::default(),
         };
-        let socket = server.network.bind(example::address(host)).unwrap();
-        let listener = server.network.listen(socket).unwrap();
         let accepting = server.clone();
-        tokio::task::spawn_local(async move {
-            while let Ok((stream, _)) = accepting.network.accept(&listener).await {
-                let server = accepting.clone();
-                tokio::task::spawn_local(async move {
-                    let mut wire = Wire::new(proxy::tls::Wire::Plain(stream));
-                    drop(server.serve(&mut wire).await);
-                });
-            }
+        serve_each(network, host, move |mut wire| {
+            let server = accepting.clone();
+            async move { drop(server.serve(&mut wire).await) }
         });
         server
     }

@@ -10,11 +10,10 @@ mod rules;
 mod streams;
 mod tokens;
 
-use crate::support::{Ask, Client, McpServer, Reply};
+use crate::support::{Ask, Client, McpServer, Reply, start_proxy};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::memory::{MemoryNetwork, example};
-use proxy::server::Server;
 use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, Probe, Settings};
 use std::sync::Arc;
 
@@ -47,12 +46,7 @@ impl World {
             groups: vec![group],
             ..Settings::default()
         };
-        let gateway = Gateway::new(&settings).unwrap();
-        let options = gateway.server_settings(&settings);
-        let ours = network.seen_from(example::address(1).ip());
-        let clock = ClockSource::seeded(1);
-        let server = Server::bind(ours, Arc::clone(&gateway), clock, &options).unwrap();
-        tokio::task::spawn_local(server.run_local());
+        let (gateway, clock) = start_proxy(&network, &settings);
         Self {
             network,
             servers,

@@ -7,12 +7,11 @@ mod listen;
 mod listen_loss;
 mod server;
 
-use crate::support::{Ask, Client, Reply};
+use crate::support::{Ask, Client, Reply, start_proxy};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::group::Group;
 use proxy::memory::{MemoryNetwork, example};
-use proxy::server::Server;
 use proxy::settings::{
     GroupSettings, ListenerSettings, PeerSettings, Probe, SealKey, SessionSettings, Settings,
     ToolRetry,
@@ -64,12 +63,7 @@ impl World {
             },
             ..Settings::default()
         };
-        let gateway = Gateway::new(&settings).unwrap();
-        let options = gateway.server_settings(&settings);
-        let ours = network.seen_from(example::address(1).ip());
-        let clock = ClockSource::seeded(1);
-        let server = Server::bind(ours, Arc::clone(&gateway), clock, &options).unwrap();
-        tokio::task::spawn_local(server.run_local());
+        let (gateway, clock) = start_proxy(&network, &settings);
         Self {
             network,
             servers,

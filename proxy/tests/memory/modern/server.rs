@@ -1,8 +1,7 @@
 //! An MCP server of the modern era that understands nothing but what it gave out itself.
 
-use crate::support::{Broken, Framing, Wire};
+use crate::support::{Broken, Framing, Wire, serve_each};
 use proxy::memory::{MemoryNetwork, example};
-use proxy::network::Network as _;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -71,18 +70,11 @@ impl Modern {
                 connections: 0,
             })),
         };
-        let socket = server.network.bind(example::address(host)).unwrap();
-        let listener = server.network.listen(socket).unwrap();
         let accepting = server.clone();
-        tokio::task::spawn_local(async move {
-            while let Ok((stream, _)) = accepting.network.accept(&listener).await {
-                let server = accepting.clone();
-                server.state.borrow_mut().connections += 1;
-                tokio::task::spawn_local(async move {
-                    let mut wire = Wire::new(proxy::tls::Wire::Plain(stream));
-                    drop(server.serve(&mut wire).await);
-                });
-            }
+        serve_each(network, host, move |mut wire| {
+            let server = accepting.clone();
+            server.state.borrow_mut().connections += 1;
+            async move { drop(server.serve(&mut wire).await) }
         });
         server
     }

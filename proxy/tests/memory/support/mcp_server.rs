@@ -1,8 +1,8 @@
 //! A legacy MCP server of a few lines (MCP 2025-06-18), which forgets its sessions when it dies.
 
+use super::host::serve_each;
 use super::wire::{Broken, Framing, Wire};
 use proxy::memory::{MemoryNetwork, example};
-use proxy::network::Network as _;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -71,17 +71,10 @@ impl McpServer {
             network: network.seen_from(example::address(host).ip()),
             state: Rc::default(),
         };
-        let socket = server.network.bind(example::address(host)).unwrap();
-        let listener = server.network.listen(socket).unwrap();
         let accepting = server.clone();
-        tokio::task::spawn_local(async move {
-            while let Ok((stream, _)) = accepting.network.accept(&listener).await {
-                let server = accepting.clone();
-                tokio::task::spawn_local(async move {
-                    let mut wire = Wire::new(proxy::tls::Wire::Plain(stream));
-                    drop(server.serve(&mut wire).await);
-                });
-            }
+        serve_each(network, host, move |mut wire| {
+            let server = accepting.clone();
+            async move { drop(server.serve(&mut wire).await) }
         });
         server
     }
