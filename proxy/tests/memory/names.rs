@@ -1,6 +1,6 @@
 //! Peers that have a name.
 
-use crate::support::{Ask, CLIENT, Client, Renewed, listener, run, settings, settle};
+use crate::support::{Renewed, ask, from, run, settings, settle};
 use proxy::memory::{Connecting, MemoryNetwork};
 use proxy::network::Network as _;
 use proxy::settings::{Probe, Settings};
@@ -19,16 +19,6 @@ fn named() -> Settings {
 
 fn ip(peer: u8) -> IpAddr {
     IpAddr::from([10, 0, 0, peer + 1])
-}
-
-async fn ask(gate: &Renewed) -> (u16, Option<String>) {
-    let mut client = Client::from(&gate.network, listener(8080), CLIENT).await;
-    let reply = client.ask(&Ask::get("/")).await.unwrap();
-    (reply.status, reply.peer().map(str::to_owned))
-}
-
-fn from(peer: u8) -> (u16, Option<String>) {
-    (200, Some(peer.to_string()))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Peers whose addresses and ports are in SRV records (RFC 2782).
 
-use crate::support::{Ask, CLIENT, Client, Renewed, listener, run, settings, settle};
+use crate::support::{Renewed, ask, from, run, settings, settle};
 use proxy::network::ServiceTarget;
 use proxy::settings::Settings;
 use std::collections::BTreeMap;
@@ -41,16 +41,6 @@ fn start(targets: Vec<ServiceTarget>) -> Renewed {
     }
     gate.network.set_service(NAME, targets, 10 * SECOND);
     gate
-}
-
-async fn ask(gate: &Renewed) -> (u16, Option<String>) {
-    let mut client = Client::from(&gate.network, listener(8080), CLIENT).await;
-    let reply = client.ask(&Ask::get("/")).await.unwrap();
-    (reply.status, reply.peer().map(str::to_owned))
-}
-
-fn from(peer: u8) -> (u16, Option<String>) {
-    (200, Some(peer.to_string()))
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) use host::{serve_each, start_proxy};
 pub(crate) use ledger::{Entry, Ledger};
 pub(crate) use mcp_server::McpServer;
 pub(crate) use peer::Peer;
-pub(crate) use renewed::{Renewed, listener, settings};
+pub(crate) use renewed::{Renewed, ask, from, listener, settings};
 pub(crate) use reply::Reply;
 pub(crate) use rng::Rng;
 pub(crate) use runtime::{run, run_within, settle, within};

@@ -1,5 +1,6 @@
 //! The shipped hooks before scripted peers, and reloads of them.
 
+use super::client::{Ask, CLIENT, Client};
 use super::ledger::Ledger;
 use super::peer::Peer;
 use super::world::PROXY;
@@ -27,6 +28,18 @@ pub(crate) struct Renewed {
     pub(crate) control: Control,
     pub(crate) metrics: Arc<ProxyMetrics>,
     pub(crate) serving: JoinHandle<io::Result<()>>,
+}
+
+/// What is answered to a request of a new client, and by which peer.
+pub(crate) async fn ask(gate: &Renewed) -> (u16, Option<String>) {
+    let mut client = Client::from(&gate.network, listener(8080), CLIENT).await;
+    let reply = client.ask(&Ask::get("/")).await.unwrap();
+    (reply.status, reply.peer().map(str::to_owned))
+}
+
+/// An answer of this peer.
+pub(crate) fn from(peer: u8) -> (u16, Option<String>) {
+    (200, Some(peer.to_string()))
 }
 
 /// One group `g` of these peers, `a` for 0, each a tier of its own in this order; no probes, one
