@@ -79,6 +79,8 @@ pub(super) struct Mcp {
     pub(super) body: Option<Bytes>,
     /// What its MCP session is known by, once that was worked out.
     key: OnceCell<Key>,
+    /// The attempt of whose answer note was taken last; 0: none.
+    pub(super) noted: u32,
     /// Whom its answer is for, once its body was read.
     asked: OnceCell<Asked>,
     /// Its facts are those of its body, which is one request, and its head does not contradict them.
@@ -148,6 +150,7 @@ impl Mcp {
             resumes: None,
             body: None,
             key: OnceCell::new(),
+            noted: 0,
             asked: OnceCell::new(),
             whole: false,
             seeks: None,

@@ -102,7 +102,10 @@ fn first(
             return ResponseAction::Replace(denied);
         }
     }
-    note(bindings, attempt, head, mcp);
+    if std::mem::replace(&mut mcp.noted, attempt.number) != attempt.number {
+        // An answer that is held comes here once more when it is whole.
+        note(bindings, attempt, head, mcp);
+    }
     if let Some(action) = discover::shape(attempt, head, prefix, ctx) {
         return action;
     }

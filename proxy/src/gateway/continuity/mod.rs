@@ -37,6 +37,7 @@ pub(super) async fn relocate(
     let reason = account::reason(&lost);
     let headers = credentials(session, ctx);
     let mcp = ctx.mcp.as_mut()?;
+    mcp.noted = 0;
     let base = mcp.target.clone()?;
     if matches!(lost, Lost::Cut) || mcp.again.has_begun() {
         let attempts = base.retry_policy().attempts;
@@ -71,9 +72,8 @@ pub(super) async fn relocate(
         // It lives where there is no such stream: it stays open, and says nothing.
         std::future::pending::<()>().await;
     }
+    let binding = bindings.enter(mcp.key(&group)?, session.clock().now());
     let opened = mcp.session.as_ref()?;
-    let key = Key::of(group.name(), &opened.payload.peer, &opened.payload.upstream);
-    let binding = bindings.enter(key, session.clock().now());
     let mut from = mcp.place.clone()?;
     let mut pause = FIRST_PAUSE;
     let began = session.clock().now();
