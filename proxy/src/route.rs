@@ -1,8 +1,9 @@
 //! Which request goes to which group: raw prefixes on segment boundaries, the longest wins.
 
+use crate::mcp::header;
 use crate::settings::RouteSettings;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 /// The routes, in the order they are tried.
 #[derive(Debug, Default)]
@@ -23,10 +24,13 @@ pub struct Facts<'a> {
     pub host: &'a str,
     /// The fields of the head.
     pub headers: &'a HeaderMap,
-    /// The MCP method, where a header says it.
-    pub mcp_method: Option<&'a str>,
-    /// The MCP tool, resource or prompt, where a header says it.
-    pub mcp_name: Option<&'a str>,
+}
+
+impl Facts<'_> {
+    /// Whether a field of the head says this.
+    fn says(&self, name: &HeaderName, value: &str) -> bool {
+        self.headers.get(name).is_some_and(|said| said == value)
+    }
 }
 
 impl Routes {
@@ -75,11 +79,11 @@ impl Routes {
                 && matches
                     .mcp_method
                     .as_deref()
-                    .is_none_or(|method| facts.mcp_method == Some(method))
+                    .is_none_or(|method| facts.says(&header::METHOD, method))
                 && matches
                     .mcp_name
                     .as_deref()
-                    .is_none_or(|name| facts.mcp_name == Some(name))
+                    .is_none_or(|name| facts.says(&header::NAME, name))
         })
     }
 }
@@ -192,8 +196,6 @@ mod tests {
             method,
             host: "",
             headers: &headers,
-            mcp_method: None,
-            mcp_name: None,
         };
         match routes.get(routes.find(&facts)?)?.answer {
             RouteAnswer::Group(group) => Some(group),

@@ -30,6 +30,6 @@ pub(super) fn address(
         HostPolicy::Auto | HostPolicy::Preserve => None,
     };
     if let Some(host) = host {
-        head.set(header::HOST, host.clone());
+        head.set_host(host.clone());
     }
 }

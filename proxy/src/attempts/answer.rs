@@ -2,6 +2,7 @@
 
 use super::attempt::Answer;
 use super::failure::{ASKED, asked};
+use super::read::Read;
 use super::{Attempts, Committed, Ended, Kept, Turn};
 use crate::error::{AttemptError, Phase};
 use crate::grpc;
@@ -16,6 +17,7 @@ use http::{StatusCode, header, response};
 use lb::{
     Cause, Class, Decision, Delivery, Failure, Next, Outcome, Pick, Received, Repeat, Sent, Time,
 };
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 impl<N: Network, H: Hooks> Attempts<'_, N, H> {
@@ -141,20 +143,20 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
         class: Class,
         safe: bool,
     ) -> Turn<N> {
-        let mut prefix = BytesMut::new();
+        let mut prefix = Read::default();
         let mut ended = answer.connection.is_end_stream();
         loop {
             let (hooks, attempt, ctx) = self.hooked(pick.peer(), began);
             let seen = Prefix {
-                bytes: &prefix,
+                bytes: prefix.bytes(),
                 ended,
             };
             let transform = match hooks.upstream_response(&attempt, &mut answer.head, &seen, ctx) {
                 ResponseAction::Transform(transform) => Some(transform),
-                ResponseAction::Read(limit) if !ended && prefix.len() < limit => {
+                ResponseAction::Read(limit) if !ended && prefix.bytes().len() < limit => {
                     match self.read(&mut answer).await {
                         Some(Ok(data)) => {
-                            prefix.extend_from_slice(&data);
+                            prefix.push(data);
                             ended = answer.connection.is_end_stream();
                         }
                         Some(Err(())) => {
@@ -187,7 +189,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                     return Turn::End(Ended::Reply(reply));
                 }
                 ResponseAction::Relocate(why) => {
-                    let kept = whole(answer, prefix).await;
+                    let kept = whole(answer, prefix.joined()).await;
                     let kept = kept.map(|reply| (reply, pick.peer(), began));
                     return Turn::Refused(why, kept);
                 }
@@ -198,7 +200,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
                         && let Decision::Retry { wait, next, .. } =
                             self.decide(&ASKED, &asked(class), safe, &pick)
                     {
-                        let answer = (answer, prefix);
+                        let answer = (answer, prefix.joined());
                         return self.set_aside(answer, &pick, began, (wait, next)).await;
                     }
                     None
@@ -223,6 +225,10 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
 
     /// The next piece of a body that is looked at before the commit, within the idle bound.
     async fn read(&self, answer: &mut Answer<N>) -> Option<Result<Bytes, ()>> {
+        let at_once = std::future::poll_fn(|cx| Poll::Ready(poll_data(&mut answer.connection, cx)));
+        if let Poll::Ready(data) = at_once.await {
+            return data;
+        }
         let idle = self
             .target
             .timeouts
@@ -283,12 +289,23 @@ async fn next_data<S>(connection: &mut Connection<S>) -> Option<Result<Bytes, ()
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
+    std::future::poll_fn(|cx| poll_data(connection, cx)).await
+}
+
+fn poll_data<S>(
+    connection: &mut Connection<S>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, ()>>>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
     loop {
-        let frame = std::future::poll_fn(|cx| connection.poll_frame(cx)).await?;
-        match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) => return Some(Ok(data)),
-            Ok(Err(_)) => {}
-            Err(_) => return Some(Err(())),
+        let frame = ready!(connection.poll_frame(cx));
+        match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
+            None => return Poll::Ready(None),
+            Some(Ok(Ok(data))) => return Poll::Ready(Some(Ok(data))),
+            Some(Ok(Err(_))) => {}
+            Some(Err(_)) => return Poll::Ready(Some(Err(()))),
         }
     }
 }

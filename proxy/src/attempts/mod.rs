@@ -6,6 +6,7 @@ mod adopt;
 mod answer;
 mod attempt;
 mod failure;
+mod read;
 mod relocate;
 
 pub(crate) use acquire::acquire;

@@ -1,4 +1,4 @@
-//! Who may ask an MCP route: Host and Origin (mcp-rules 27).
+//! Who may ask an MCP route: Host and Origin (rule 27).
 
 use super::Ctx;
 use crate::mcp::addressing::{Forbidden, check_host};
@@ -10,9 +10,15 @@ use std::net::{IpAddr, Ipv4Addr};
 /// lets ask passes.
 pub(super) fn check(session: &Session, ctx: &Ctx) -> Result<(), Forbidden> {
     let (headers, local) = (&session.request.headers, &session.connection.local);
-    let origin = headers.get(header::ORIGIN).filter(|_| ctx.origin.is_none());
+    let facts = ctx.mcp.as_deref().map(|mcp| mcp.facts.carries);
+    let judged = ctx.origin.is_some() || facts.is_some_and(|carries| !carries.origin);
+    let origin = if judged {
+        None
+    } else {
+        headers.get(header::ORIGIN)
+    };
     check_host(
-        headers.get(header::HOST).map(http::HeaderValue::as_bytes),
+        ctx.host.as_ref().map(http::HeaderValue::as_bytes),
         origin.map(http::HeaderValue::as_bytes),
         // A socket in the file system is reached from this machine only, like a loopback address;
         // a proxy before it that passes on what browsers send is no reason to check less.

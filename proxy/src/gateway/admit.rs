@@ -14,6 +14,7 @@ use crate::mcp::generation::{self, Belongs};
 use crate::mcp::{Asked, Kind, Message, Principal, fault, header, sealed};
 use crate::reply;
 use crate::session::Session;
+use crate::settings::SessionBinding;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header as http_header};
 use lb::PeerIndex;
@@ -43,7 +44,10 @@ pub(super) fn admit(
         // Rule 13: there is nothing to resume after an error event of ours.
         return Err(method_not_allowed());
     }
-    mcp.principal = Principal::of(&snapshot.binding, headers);
+    let nobody = !mcp.facts.carries.credential && snapshot.binding == SessionBinding::Auto;
+    if !nobody {
+        mcp.principal = Principal::of(&snapshot.binding, headers);
+    }
     if !mcp.facts.session {
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use super::oauth::Document;
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
-use crate::mcp::{Asked, Facts, Id, Kind, Message, Principal, agree};
+use crate::mcp::{Asked, Context, Facts, Id, Kind, Message, Principal, agree};
 use crate::settings::{HeaderEdits, RouteSettings};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -61,7 +61,7 @@ pub(super) struct Mcp {
     /// Where the request went, for another way there.
     pub(super) target: Option<Target>,
     /// How far its event stream has come.
-    pub(super) track: Track,
+    track: OnceCell<Track>,
     /// How often that stream went on elsewhere.
     pub(super) again: Again,
     /// What is kept of it over the loss of its peer, if it is a `subscriptions/listen` whose head
@@ -79,8 +79,11 @@ pub(super) struct Mcp {
     pub(super) body: Option<Bytes>,
     /// What its MCP session is known by, once that was worked out.
     key: OnceCell<Key>,
-    /// The attempt of whose answer note was taken last; 0: none.
-    pub(super) noted: u32,
+    /// For whom its answer is made, once that was worked out.
+    pub(super) context: OnceCell<Context>,
+    /// The attempt whose answer is held until it is whole, and needs no other look at its head; 0:
+    /// none.
+    pub(super) held: u32,
     /// Whom its answer is for, once its body was read.
     asked: OnceCell<Asked>,
     /// Its facts are those of its body, which is one request, and its head does not contradict them.
@@ -141,7 +144,7 @@ impl Mcp {
             session: None,
             place: None,
             target: None,
-            track: Track::default(),
+            track: OnceCell::new(),
             again: Again::default(),
             listen: None,
             denied: None,
@@ -150,7 +153,8 @@ impl Mcp {
             resumes: None,
             body: None,
             key: OnceCell::new(),
-            noted: 0,
+            context: OnceCell::new(),
+            held: 0,
             asked: OnceCell::new(),
             whole: false,
             seeks: None,
@@ -174,6 +178,16 @@ impl Mcp {
             whole: matches!(message, Message::Request(_)) && agree(head, message).is_ok(),
             ..Self::new(facts)
         }
+    }
+
+    /// How far its event stream has come.
+    pub(super) fn track(&self) -> &Track {
+        self.track.get_or_init(Track::default)
+    }
+
+    /// Whether its event stream has gone downstream, up to where it stopped.
+    pub(super) fn goes_on(&self) -> bool {
+        self.track.get().is_some_and(Track::is_begun)
     }
 
     /// What its MCP session is known by in this process, if it has one.

@@ -60,7 +60,7 @@ pub(super) fn standing(
         return ResponseAction::Forward;
     };
     if form != Form::Events {
-        return if mcp.track.is_begun() {
+        return if mcp.goes_on() {
             ResponseAction::Relocate("the peer has no such stream")
         } else {
             ResponseAction::Forward
@@ -77,14 +77,14 @@ pub(super) fn standing(
     if let Some(ids) = &mcp.resumes {
         // Rule 13: it still answers what was asked, and no other peer can.
         let scanner = Scanner::new(ids.clone());
-        let track = mcp.track.clone();
+        let track = mcp.track().clone();
         let answering = Answering::new(scanner, Era::Legacy, false, track, source);
         return ResponseAction::Transform(Box::new(answering));
     }
     let key = mcp.key(attempt.group).unwrap_or_default();
     let binding = bindings.enter(key, clock.recent());
     let pause = Duration::from_micros(clock.entropy() % SPREAD_MICROS);
-    let transform = continuity::Standing::new(binding, mcp.track.clone(), origin, pause);
+    let transform = continuity::Standing::new(binding, mcp.track().clone(), origin, pause);
     ResponseAction::Transform(Box::new(transform))
 }
 
@@ -101,7 +101,7 @@ pub(super) fn stream(form: Form, mcp: &Mcp, safe: bool, source: Source) -> Respo
     // A batch may be answered in part already.
     let safe = safe && awaited.len() == 1;
     let scanner = Scanner::new(awaited);
-    let track = mcp.track.clone();
+    let track = mcp.track().clone();
     let answering = Answering::new(scanner, mcp.facts.era, safe, track, source);
     ResponseAction::Transform(Box::new(answering))
 }

@@ -74,9 +74,12 @@ pub(super) fn is_loss(error: &ProxyError) -> bool {
 /// What follows an exchange that broke. An answer that was held until it is whole has not begun
 /// for its client, so a cut of it is a failure like any other; one that belongs to an MCP session
 /// moves with it.
-pub(super) fn after(error: &AttemptError, ctx: &Ctx) -> RetryDecision {
-    let free = ctx.mcp.as_ref().is_some_and(|mcp| mcp.session.is_none());
-    if error.phase == Phase::Body && free {
+pub(super) fn after(error: &AttemptError, ctx: &mut Ctx) -> RetryDecision {
+    let Some(mcp) = &mut ctx.mcp else {
+        return RetryDecision::Policy;
+    };
+    mcp.held = 0;
+    if error.phase == Phase::Body && mcp.session.is_none() {
         RetryDecision::NextPeer { backoff: None }
     } else {
         RetryDecision::Policy

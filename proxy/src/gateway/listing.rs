@@ -154,7 +154,11 @@ impl fmt::Debug for Tap {
 impl Mcp {
     /// For whom the answer is made.
     pub(super) fn context(&self, session: &crate::session::Session) -> Context {
-        Context::of(self.principal.as_ref(), &session.request.headers)
+        if !self.facts.carries.credential && self.principal.is_none() {
+            return Context::ANONYMOUS;
+        }
+        let digest = || Context::of(self.principal.as_ref(), &session.request.headers);
+        *self.context.get_or_init(digest)
     }
 }
 

@@ -13,8 +13,7 @@ use crate::group::Group;
 use crate::hooks::{Attempt, Lost, Reply, Target, UpstreamHead};
 use crate::mcp::fault::Cause;
 use crate::mcp::{
-    Context, Detected, Era, Facts, Kind, Message, Method, Name, Repeat, agree, detect, header,
-    token,
+    Context, Detected, Era, Facts, Kind, Message, Method, Repeat, agree, detect, header, token,
 };
 use crate::reply;
 use crate::session::{ReadError, Session};
@@ -22,7 +21,6 @@ use crate::settings::{Protocol, ToolRetry};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header as http_header};
 use lb::{NoPeer, PeerIndex};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Where a request goes.
@@ -78,6 +76,11 @@ pub(super) async fn target(
         && !resumes
         && accepts_events(session)
         && group.settings.protocol != Protocol::Http;
+    if ctx.is_about_mcp() {
+        // Rule 23: what we read in passing must not be coded.
+        let headers = &mut session.request.headers;
+        headers.insert(http_header::ACCEPT_ENCODING, IDENTITY);
+    }
     let facts = ctx.mcp.as_deref().map(|mcp| &mcp.facts);
     target.hash = key::hash(&group, session, facts);
     target.region = key::region(&group, session, facts);
@@ -221,11 +224,12 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
             // Rule 27: it was judged here; servers that check it know other names than ours.
             head.remove(&http_header::ORIGIN);
         }
-        // Rule 23: what we read in passing must not be coded.
-        let identity = HeaderValue::from_static("identity");
-        head.set(http_header::ACCEPT_ENCODING, identity);
+        if ctx.edits().any(|edits| !edits.request.is_empty()) {
+            head.set(http_header::ACCEPT_ENCODING, IDENTITY);
+        }
     }
-    if ctx.path.is_some() || ctx.mcp.as_ref().is_some_and(|mcp| mcp.session.is_none()) {
+    let stray = |mcp: &Mcp| mcp.session.is_none() && mcp.facts.carries.session_id;
+    if ctx.path.is_some() || ctx.mcp.as_deref().is_some_and(stray) {
         // Rule 3: an id that was not opened here reaches no peer.
         head.remove(&header::SESSION_ID);
     }
@@ -254,10 +258,8 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     if let Some(safe) = mcp.safe {
         return safe;
     }
-    let name = mcp.facts.name.as_ref().map(Name::as_str);
-    let context = || mcp.context(session);
-    let method = mcp.facts.method;
-    let by_head = mcp.facts.repeat(&tools(group, method, context, name)) == Repeat::Always;
+    let tools = |name: Option<&str>| may_run_twice(group, || mcp.context(session), name);
+    let by_head = mcp.facts.repeat(tools) == Repeat::Always;
     if mcp.facts.kind != Kind::Message || !by_head {
         return by_head;
     }
@@ -274,27 +276,23 @@ pub(super) fn repeat_safe(session: &Session, ctx: &mut Ctx) -> bool {
     // Rule 22: legacy peers go by the body, so before a repeat it has the last word.
     let message = Message::peek(body);
     let agrees = agree(&session.request.headers, &message).is_ok();
-    let tools = tools(group, method, || mcp.context(session), message.names());
-    let safe = agrees && message.repeat(&tools) == Repeat::Always;
+    let tools = |name: Option<&str>| may_run_twice(group, || mcp.context(session), name);
+    let safe = agrees && message.repeat(tools) == Repeat::Always;
     *mcp.safe.insert(safe)
 }
 
-/// Which of these tools may run twice: where their annotations decide, those on which all peers
-/// agree for whoever calls (rule 23).
-pub(super) fn tools<'a, 'b>(
-    group: &'a Group,
-    method: Option<Method>,
+/// Whether a tool may run twice: where annotations decide, if all peers agree for whoever calls
+/// (rule 23).
+pub(super) fn may_run_twice(
+    group: &Group,
     context: impl FnOnce() -> Context,
-    names: impl IntoIterator<Item = &'b str>,
-) -> Cow<'a, ToolRetry> {
-    let setting = &group.settings.retry_tools;
-    let other = |method: Method| method != Method::ToolsCall;
-    if *setting != ToolRetry::Annotated || method.is_some_and(other) {
-        return Cow::Borrowed(setting);
+    name: Option<&str>,
+) -> bool {
+    match &group.settings.retry_tools {
+        ToolRetry::Annotated => name.is_some_and(|name| group.tools.agree(context(), name)),
+        setting => setting.allows(name),
     }
-    let context = context();
-    let agreed = names
-        .into_iter()
-        .filter(|name| group.tools.agree(context, name));
-    Cow::Owned(ToolRetry::Only(agreed.map(str::to_owned).collect()))
 }
+
+/// What a peer whose answer may be read is asked for (RFC 9110 §12.5.3).
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");

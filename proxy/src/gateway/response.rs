@@ -33,7 +33,7 @@ pub(super) fn shape(
     if let Some(action) = listen::resumed(attempt, head, prefix, ctx) {
         return action;
     }
-    let goes_on = ctx.mcp.as_ref().is_some_and(|mcp| mcp.track.is_begun());
+    let goes_on = ctx.mcp.as_ref().is_some_and(|mcp| mcp.goes_on());
     let action = first(bindings, attempt, head, prefix, ctx);
     if goes_on {
         continuity::as_events(action, Form::of(head) == Form::Events, prefix)
@@ -50,6 +50,13 @@ fn first(
     prefix: &Prefix<'_>,
     ctx: &mut Ctx,
 ) -> ResponseAction {
+    if ctx
+        .mcp
+        .as_ref()
+        .is_some_and(|mcp| mcp.held == attempt.number)
+    {
+        return held(attempt, head, prefix, ctx);
+    }
     if let Some(action) = oauth::shape(attempt, head, prefix, ctx) {
         return action;
     }
@@ -102,10 +109,7 @@ fn first(
             return ResponseAction::Replace(denied);
         }
     }
-    if std::mem::replace(&mut mcp.noted, attempt.number) != attempt.number {
-        // An answer that is held comes here once more when it is whole.
-        note(bindings, attempt, head, mcp);
-    }
+    note(bindings, attempt, head, mcp);
     if let Some(action) = discover::shape(attempt, head, prefix, ctx) {
         return action;
     }
@@ -121,24 +125,21 @@ fn first(
     // Rule 4: only a successful initialize gives a session id.
     let opens = mcp.facts.method == Some(Method::Initialize) && head.status == StatusCode::OK;
     if !opens {
-        head.headers.remove(&header::SESSION_ID);
+        // One pass over few names costs less than a look for one that is as good as never there.
+        if head.headers.keys().any(|name| *name == header::SESSION_ID) {
+            head.headers.remove(&header::SESSION_ID);
+        }
     } else if let Some(upstream) = head.headers.get(&header::SESSION_ID).cloned() {
         return initialize(attempt, head, prefix, ctx, &upstream);
     }
     if mcp.facts.kind == Kind::Stream && mcp.session.is_some() {
         return standing(bindings, attempt, form, ctx);
     }
-    let json = mcp.facts.kind == Kind::Message && form == Form::Json;
-    let most = if mcp.tied {
-        attempt.session.limits.mcp_body
-    } else {
-        LARGEST_RESULT
-    };
-    if json && !prefix.ended && prefix.bytes.len() < most {
-        // While its head has not gone downstream, a cut is a failed attempt like any other: it may
-        // be made again, or is told as an error. Afterwards it would be half an answer, of which
-        // most clients die.
-        return ResponseAction::Read(most);
+    if mcp.facts.kind == Kind::Message && form == Form::Json {
+        if let Some(mcp) = &mut ctx.mcp {
+            mcp.held = attempt.number;
+        }
+        return held(attempt, head, prefix, ctx);
     }
     if let Some(action) = listen::opened(attempt, head, safe, ctx) {
         return action;
@@ -146,17 +147,31 @@ fn first(
     let Some(mcp) = &ctx.mcp else {
         return ResponseAction::Forward;
     };
-    let marked = json
-        .then(|| affinity::marked(attempt, head, prefix, ctx))
-        .flatten();
-    let action = marked.unwrap_or_else(|| {
-        if form != Form::Events {
-            return ResponseAction::Forward;
-        }
+    let action = if form == Form::Events {
         let source = Source::of(bindings, attempt, ctx.group.as_ref(), mcp);
         let source = source.marking(Marking::of(attempt, ctx));
         stream(form, mcp, safe, source)
-    });
+    } else {
+        ResponseAction::Forward
+    };
+    listing::watch(attempt, head, prefix, ctx, action)
+}
+
+/// Shapes an answer in JSON once it is whole. While its head has not gone downstream, a cut is a
+/// failed attempt like any other: it may be made again, or is told as an error. Afterwards it would
+/// be half an answer, of which most clients die.
+fn held(attempt: &Attempt<'_>, head: &Parts, prefix: &Prefix<'_>, ctx: &Ctx) -> ResponseAction {
+    let tied = ctx.mcp.as_ref().is_some_and(|mcp| mcp.tied);
+    let most = if tied {
+        attempt.session.limits.mcp_body
+    } else {
+        LARGEST_RESULT
+    };
+    if !prefix.ended && prefix.bytes.len() < most {
+        return ResponseAction::Read(most);
+    }
+    let marked = affinity::marked(attempt, head, prefix, ctx);
+    let action = marked.unwrap_or(ResponseAction::Forward);
     listing::watch(attempt, head, prefix, ctx, action)
 }
 

@@ -7,7 +7,7 @@
 use super::oauth::Document;
 use super::{Ctx, fields};
 use crate::hooks::Reply;
-use crate::mcp::{header, oauth};
+use crate::mcp::oauth;
 use crate::reply;
 use crate::route::{self, is_ambiguous};
 use crate::session::Session;
@@ -76,18 +76,14 @@ pub(super) fn route(session: &Session, ctx: &mut Ctx) -> Result<Routed, Reply> {
 /// The position of the route that takes `path`.
 fn find(session: &Session, routes: &route::Routes, path: &str) -> Option<usize> {
     let request = &session.request;
-    let text = |name| {
-        let value: Option<&HeaderValue> = request.headers.get(name);
-        value.and_then(|value| value.to_str().ok())
-    };
+    let host = request.headers.get(http_header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
     routes.find(&route::Facts {
         path,
         query: request.uri.query(),
         method: &request.method,
-        host: without_port(text(&http_header::HOST).unwrap_or_default()),
+        host: without_port(host.unwrap_or_default()),
         headers: &request.headers,
-        mcp_method: text(&header::METHOD),
-        mcp_name: text(&header::NAME),
     })
 }
 

@@ -2,9 +2,10 @@
 
 use http::{HeaderMap, HeaderName, header as http_header};
 
+use super::lines::{Carries, Lines};
 use super::message::Tie;
 use super::{Era, Message, Method, Mismatch, Name, Repeat, Version, header};
-use crate::settings::{Protocol, ToolRetry};
+use crate::settings::Protocol;
 
 /// Whether a request is MCP, as far as its head says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Facts {
     pub name: Option<Name>,
     /// Whether it belongs to an MCP session. Never in the modern era, which ignores the header.
     pub session: bool,
+    /// What else its head carries.
+    pub carries: Carries,
     /// What ties it to an earlier answer. From the body, so unknown while only the head is.
     pub tie: Option<Tie>,
 }
@@ -60,20 +63,21 @@ pub fn detect(
     method: &http::Method,
     headers: &HeaderMap,
 ) -> Result<Detected, Mismatch> {
-    let version = headers.get(&header::PROTOCOL_VERSION);
-    let session = headers.contains_key(&header::SESSION_ID);
-    match protocol {
-        Protocol::Http => return Ok(Detected::NotMcp),
-        Protocol::Auto if version.is_none() && !session => {
-            return Ok(if may_carry_json_rpc(method, headers) {
-                Detected::NeedsBody
-            } else {
-                Detected::NotMcp
-            });
-        }
-        Protocol::Auto | Protocol::Mcp => {}
+    if protocol == Protocol::Http {
+        return Ok(Detected::NotMcp);
     }
-    let version = version.and_then(|value| Version::parse(value.as_bytes()));
+    let lines = Lines::of(headers);
+    let carries = lines.carries();
+    if protocol == Protocol::Auto && lines.version.is_none() && !carries.session_id {
+        return Ok(if may_carry_json_rpc(method, headers) {
+            Detected::NeedsBody
+        } else {
+            Detected::NotMcp
+        });
+    }
+    let version = lines
+        .version
+        .and_then(|value| Version::parse(value.as_bytes()));
     let era = Era::of(version);
     // The map counts values and names: as a rule both are equal and nothing comes twice.
     if headers.len() != headers.keys_len() {
@@ -85,15 +89,14 @@ pub fn detect(
         kind: Kind::of(method),
         method: None,
         name: None,
-        session: session && era == Era::Legacy,
+        session: carries.session_id && era == Era::Legacy,
+        carries,
         tie: None,
     };
     // MCP 2026-07-28: the mirrored headers mean something only from that version on.
     if era == Era::Modern {
-        facts.method = headers
-            .get(&header::METHOD)
-            .map(|value| Method::parse(value.as_bytes()));
-        facts.name = headers.get(&header::NAME).map(Name::decode).transpose()?;
+        facts.method = lines.method.map(|value| Method::parse(value.as_bytes()));
+        facts.name = lines.name.map(Name::decode).transpose()?;
     }
     Ok(Detected::Mcp(facts))
 }
@@ -120,6 +123,7 @@ impl Facts {
             method: None,
             name: None,
             session: false,
+            carries: Carries::default(),
             tie: None,
         }
     }
@@ -153,7 +157,7 @@ impl Facts {
     /// Whether the request may be sent again after it may have reached a peer, as far as the head
     /// says: the body has the last word ([`Message::repeat`]), since it may contradict the head
     /// or ask for a task (rules 22, 23).
-    pub fn repeat(&self, tools: &ToolRetry) -> Repeat {
+    pub fn repeat(&self, tools: impl Fn(Option<&str>) -> bool) -> Repeat {
         match (self.kind, self.method) {
             // A second DELETE finds nothing, a second GET opens the same stream.
             (Kind::End | Kind::Stream, _) => Repeat::Always,

@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 
 use super::envelope::Envelope;
 use super::{Id, Method, Repeat};
-use crate::settings::ToolRetry;
 
 /// What a JSON-RPC body says. Borrows from the body.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -148,7 +147,7 @@ impl<'a> Message<'a> {
     /// Whether the body may be sent again after it may have reached a peer:
     /// [`Repeat::Always`] or [`Repeat::Never`]. A batch is never split, so it is safe only if
     /// every part of it is (rule 19).
-    pub fn repeat(&self, tools: &ToolRetry) -> Repeat {
+    pub fn repeat(&self, tools: impl Fn(Option<&str>) -> bool + Copy) -> Repeat {
         match self {
             Self::Request(request) => request.repeat(tools),
             Self::Batch(parts)
@@ -167,7 +166,7 @@ impl<'a> Message<'a> {
 impl Request<'_> {
     /// Whether the request may be sent again after it may have reached a peer:
     /// [`Repeat::Always`] or [`Repeat::Never`].
-    pub fn repeat(&self, tools: &ToolRetry) -> Repeat {
+    pub fn repeat(&self, tools: impl Fn(Option<&str>) -> bool) -> Repeat {
         Repeat::of_request(self.method, self.tie, self.name.as_deref(), tools)
     }
 }
@@ -178,25 +177,14 @@ impl Repeat {
         method: Method,
         tie: Option<Tie>,
         name: Option<&str>,
-        tools: &ToolRetry,
+        tools: impl Fn(Option<&str>) -> bool,
     ) -> Self {
         match (method.repeat_safe(), tie) {
             // Rule 23: a task would exist twice. And only the minter knows a continuation.
             (_, Some(Tie::Task | Tie::Continuation)) => Self::Never,
-            (Self::Tool, _) => Self::of_tool(name, tools),
+            (Self::Tool, _) if tools(name) => Self::Always,
+            (Self::Tool, _) => Self::Never,
             (repeat, _) => repeat,
-        }
-    }
-
-    /// What the operator says of a tool: [`Repeat::Always`] or [`Repeat::Never`].
-    pub fn of_tool(name: Option<&str>, tools: &ToolRetry) -> Self {
-        match tools {
-            ToolRetry::Always => Self::Always,
-            ToolRetry::Only(names) if names.iter().any(|known| Some(known.as_str()) == name) => {
-                Self::Always
-            }
-            // What annotations say is the group's to know: it makes a list of names of it.
-            ToolRetry::Annotated | ToolRetry::Never | ToolRetry::Only(_) => Self::Never,
         }
     }
 }

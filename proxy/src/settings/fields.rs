@@ -24,6 +24,13 @@ pub struct FieldEdits {
     pub add: Vec<(HeaderName, FieldValue)>,
 }
 
+impl FieldEdits {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+}
+
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldValue {

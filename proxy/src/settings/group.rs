@@ -331,6 +331,17 @@ pub enum ToolRetry {
     Only(Vec<String>),
 }
 
+impl ToolRetry {
+    /// Whether the operator lets a tool run again; what annotations say is the group's to know.
+    pub fn allows(&self, tool: Option<&str>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Annotated | Self::Never => false,
+            Self::Only(names) => names.iter().any(|name| Some(name.as_str()) == tool),
+        }
+    }
+}
+
 /// What becomes of an MCP session whose peer is lost.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PeerLoss {

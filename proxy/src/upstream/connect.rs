@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
-    /// Our own descriptors or ports are used up; no peer's fault (mcp-rules 6).
+    /// Our own descriptors or ports are used up; no peer's fault (rule 6).
     Exhausted(io::Error),
     /// The peer refused, or its name has no address.
     Refused(io::Error),

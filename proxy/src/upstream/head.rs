@@ -1,6 +1,6 @@
 //! The head of one attempt: the client's, and what is different for this peer.
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri, request};
 
@@ -12,8 +12,11 @@ use http::{Method, Uri, request};
 pub struct UpstreamHead<'a> {
     request: &'a request::Parts,
     path: Option<PathAndQuery>,
-    /// Fields of the request that this peer does not see.
-    hidden: Vec<HeaderName>,
+    /// The `Host` of this peer, if it is not the client's: the one field that is often another.
+    host: Option<HeaderValue>,
+    /// Fields of the request that this peer does not see: told by where their values are, which is
+    /// one comparison for each that it sees.
+    hidden: Vec<(HeaderName, &'a HeaderValue)>,
     /// Fields that only this peer sees.
     added: Vec<(HeaderName, HeaderValue)>,
 }
@@ -24,6 +27,7 @@ impl<'a> UpstreamHead<'a> {
         Self {
             request,
             path: None,
+            host: None,
             hidden: Vec::new(),
             added: Vec::new(),
         }
@@ -50,9 +54,12 @@ impl<'a> UpstreamHead<'a> {
 
     /// The first value of a field.
     pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        if self.host.is_some() && *name == HOST {
+            return self.host.as_ref();
+        }
         let own = || self.added.iter().find(|(added, _)| added == name);
         let sent = self.request.headers.get(name);
-        sent.filter(|_| !self.hides(name))
+        sent.filter(|value| !self.hides(value))
             .or_else(|| own().map(|(_, value)| value))
     }
 
@@ -63,15 +70,32 @@ impl<'a> UpstreamHead<'a> {
 
     /// Every field, in no promised order but that values of one name keep theirs.
     pub fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let host = self.host.iter().map(|value| (&HOST, value));
+        let replaced = |name: &HeaderName| self.host.is_some() && *name == HOST;
+        host.chain(self.others().filter(move |(name, _)| !replaced(name)))
+    }
+
+    /// Every field but its own `Host`; the client's may be among them, and [`get`](Self::get) knows
+    /// which of both counts.
+    pub(super) fn others(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let sent = self.request.headers.iter();
         let added = self.added.iter().map(|(name, value)| (name, value));
-        sent.filter(|(name, _)| !self.hides(name)).chain(added)
+        sent.filter(|(_, value)| !self.hides(value)).chain(added)
+    }
+
+    /// Gives the peer this `Host`.
+    pub fn set_host(&mut self, host: HeaderValue) {
+        self.host = Some(host);
     }
 
     /// Gives a field this value and no other.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
         self.remove(&name);
-        self.added.push((name, value));
+        if name == HOST {
+            self.host = Some(value);
+        } else {
+            self.added.push((name, value));
+        }
     }
 
     /// Adds a value to a field.
@@ -82,8 +106,13 @@ impl<'a> UpstreamHead<'a> {
     /// Leaves a field out.
     pub fn remove(&mut self, name: &HeaderName) {
         self.added.retain(|(added, _)| added != name);
-        if self.request.headers.contains_key(name) && !self.hides(name) {
-            self.hidden.push(name.clone());
+        if *name == HOST {
+            self.host = None;
+        }
+        for value in self.request.headers.get_all(name) {
+            if !self.hides(value) {
+                self.hidden.push((name.clone(), value));
+            }
         }
     }
 
@@ -93,8 +122,11 @@ impl<'a> UpstreamHead<'a> {
         let path = self.path.as_ref();
         let path = path.or_else(|| self.request.uri.path_and_query());
         parts.uri = path.cloned().map_or_else(Uri::default, Uri::from);
-        for name in &self.hidden {
+        for (name, _) in &self.hidden {
             parts.headers.remove(name);
+        }
+        if let Some(host) = &self.host {
+            parts.headers.insert(&HOST, host.clone());
         }
         for (name, value) in &self.added {
             parts.headers.append(name, value.clone());
@@ -102,15 +134,18 @@ impl<'a> UpstreamHead<'a> {
         parts
     }
 
-    fn hides(&self, name: &HeaderName) -> bool {
-        self.hidden.contains(name)
+    fn hides(&self, value: &HeaderValue) -> bool {
+        let mut hidden = self.hidden.iter();
+        hidden.any(|(_, hidden)| std::ptr::eq(*hidden, value))
     }
 }
+
+static HOST: HeaderName = header::HOST;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{Request, header};
+    use http::Request;
 
     fn sent() -> request::Parts {
         let request = Request::get("http://a/b?c").header("host", "a");
@@ -173,6 +208,38 @@ mod tests {
             assert_eq!(head.get(&header::HOST), Some(&value("a")), "row {row}");
         }
         assert_eq!(sent.headers.get_all(&x).iter().count(), 2);
+    }
+
+    #[test]
+    fn the_host_of_a_peer_stands_for_that_of_the_client() {
+        let sent = sent();
+        let value = HeaderValue::from_static;
+        let rows: [(Edit, &[&str]); 5] = [
+            (|_, _| {}, &["b"]),
+            (|head, host| head.remove(host), &[]),
+            (
+                |head, host| head.set(host.clone(), HeaderValue::from_static("c")),
+                &["c"],
+            ),
+            (
+                |head, host| {
+                    head.remove(host);
+                    head.set_host(HeaderValue::from_static("c"));
+                },
+                &["c"],
+            ),
+            (
+                |head, _| head.remove(&HeaderName::from_static("x-a")),
+                &["b"],
+            ),
+        ];
+        for (row, (edit, expected)) in rows.into_iter().enumerate() {
+            let mut head = UpstreamHead::new(&sent);
+            head.set_host(value("b"));
+            edit(&mut head, &HOST);
+            assert_eq!(all(&head, &HOST), expected, "row {row}");
+        }
+        assert_eq!(sent.headers.get(&HOST), Some(&value("a")));
     }
 
     #[test]

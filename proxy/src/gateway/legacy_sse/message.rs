@@ -4,7 +4,7 @@ use super::stream::{Fate, Phase, Place};
 use super::{Legacy, LegacyStream, reopen};
 use crate::error::ProxyError;
 use crate::gateway::continuity::{Bindings, Key, PATIENCE, credentials, request};
-use crate::gateway::request::tools;
+use crate::gateway::request::may_run_twice;
 use crate::gateway::{Ctx, addressing, faults};
 use crate::group::Group;
 use crate::hooks::{Lost, Reply, ResponseAction, Target};
@@ -100,13 +100,8 @@ async fn send(
         }
         Parsed::Request(request) => {
             let context = || Context::of(principal, &session.request.headers);
-            let tools = tools(
-                group,
-                Some(request.method),
-                context,
-                request.name.as_deref(),
-            );
-            let safe = request.repeat(&tools) == Repeat::Always;
+            let tools = |name: Option<&str>| may_run_twice(group, context, name);
+            let safe = request.repeat(tools) == Repeat::Always;
             let again = safe.then_some(&body);
             let id = request.id.clone().into_owned();
             if stream.ask(&id, request.method, again).is_err() {

@@ -59,10 +59,10 @@ impl Listening {
             over: false,
             most_tasks: attempt.session.limits.mcp_tasks,
             events: Events::default(),
-            before: Bytes::from_static(mcp.track.seam()),
+            before: Bytes::from_static(mcp.track().seam()),
             instead: None,
             scanner: Scanner::new(Vec::new()),
-            track: mcp.track.clone(),
+            track: mcp.track().clone(),
         }
     }
 

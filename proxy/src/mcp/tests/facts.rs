@@ -191,7 +191,7 @@ fn the_http_method_tells_what_is_done() {
     ] {
         let found = facts(Protocol::Mcp, &method, &[SESSION]);
         assert_eq!(found.kind, kind, "{method}");
-        assert_eq!(found.repeat(&ToolRetry::Always), repeat, "{method}");
+        assert_eq!(found.repeat(|_| true), repeat, "{method}");
     }
 }
 
@@ -207,7 +207,11 @@ fn the_head_of_a_modern_call_says_whether_it_may_run_again() {
     ] {
         let pairs = [MODERN, ("mcp-method", method), ("mcp-name", name)];
         let found = facts(Protocol::Auto, &HttpMethod::POST, &pairs);
-        assert_eq!(found.repeat(&only), expected, "{method} {name}");
+        assert_eq!(
+            found.repeat(|tool| only.allows(tool)),
+            expected,
+            "{method} {name}"
+        );
     }
 }
 
@@ -242,7 +246,7 @@ fn a_call_that_is_tied_by_its_body_may_not_run_again() {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
         let message = Message::peek(body.as_bytes());
         let found = Facts::from_body(&message).unwrap();
-        assert_eq!(found.repeat(&ToolRetry::Always), expected, "{params}");
-        assert_eq!(message.repeat(&ToolRetry::Always), expected, "{params}");
+        assert_eq!(found.repeat(|_| true), expected, "{params}");
+        assert_eq!(message.repeat(|_| true), expected, "{params}");
     }
 }

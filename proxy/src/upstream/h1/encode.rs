@@ -30,7 +30,7 @@ pub(super) fn encode(head: &UpstreamHead<'_>, framing: Framing, out: &mut Vec<u8
         field(out, &header::HOST, host);
     }
     let mut length = false;
-    for (name, value) in head.fields() {
+    for (name, value) in head.others() {
         if name == header::CONTENT_LENGTH {
             length = true;
         } else if name != header::HOST && name != header::TRANSFER_ENCODING {
