@@ -1,6 +1,6 @@
 //! What clients are told when no peer answers, in a form that none of them dies of.
 
-use super::continuity::Bindings;
+use super::continuity::{self, Bindings};
 use super::ctx::Ctx;
 use super::discover;
 use crate::error::{AttemptError, Phase, ProxyError};
@@ -36,7 +36,10 @@ pub(super) async fn failure(
         && let Some(key) = ctx.group.as_deref().and_then(|group| mcp.key(group))
     {
         // Its peer is gone, and its client is done with it.
-        bindings.enter(key, session.clock().now()).end();
+        let binding = bindings.enter(key, session.clock().now());
+        if continuity::may_end(mcp, &binding, &session.request.headers) {
+            binding.end();
+        }
     }
     if mcp.session.is_some() && fault.delivery == Delivery::NotSent && is_loss(error) {
         // The peer is lost and nothing was sent: a clean "session not found".

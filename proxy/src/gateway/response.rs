@@ -187,10 +187,15 @@ fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
         return;
     };
     let now = attempt.session.clock().recent();
-    let gone = head.status.is_success() || head.status == StatusCode::NOT_FOUND;
-    if mcp.facts.kind == Kind::End && gone {
-        bindings.enter(key, now).end();
-        ended(attempt, mcp);
+    let headers = &attempt.session.request.headers;
+    if mcp.facts.kind == Kind::End {
+        let binding = bindings.enter(key, now);
+        // A peer that does not know it, or not for whoever asks, confirms nothing.
+        let unknown = head.status == StatusCode::NOT_FOUND;
+        if head.status.is_success() || unknown && continuity::may_end(mcp, &binding, headers) {
+            binding.end();
+            ended(attempt, mcp);
+        }
     }
     let opaque = mcp.principal.is_none()
         && attempt

@@ -260,6 +260,11 @@ impl Binding {
         self.state().served = Some((credential, incarnation));
     }
 
+    /// The credential that its peer has served last.
+    pub(super) fn served_to(&self) -> Option<u64> {
+        self.state().served.map(|(credential, _)| credential)
+    }
+
     /// Whether its peer, in this life, has served somebody else last.
     pub(super) fn serves_another(&self, credential: u64, incarnation: u64) -> bool {
         let served = self.state().served;

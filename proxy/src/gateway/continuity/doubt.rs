@@ -1,11 +1,11 @@
 //! Whether a peer still knows an MCP session, where that is in doubt.
 
-use super::bindings::Bindings;
+use super::bindings::{Binding, Bindings};
 use super::migrate::{Life, Move};
 use crate::gateway::ctx::Mcp;
 use crate::group::Group;
 use crate::hooks::Lost;
-use crate::mcp::Kind;
+use crate::mcp::{Bound, Kind};
 use crate::settings::{PeerLoss, Probe};
 use http::{HeaderMap, header};
 use lb::{Time, hash64};
@@ -104,6 +104,21 @@ async fn is_another_s(moving: &Move<'_>) -> bool {
         }
     }
     peer.known.incarnation() == incarnation
+}
+
+/// Whether a request may end an MCP session although no peer has said so: its id is bound to whoever
+/// asks, or its peer has served these credentials last. Whoever has only found the id may not, but
+/// where it has always been all that anybody needed (rules 3, 5).
+pub(in crate::gateway) fn may_end(mcp: &Mcp, binding: &Binding, headers: &HeaderMap) -> bool {
+    let bound = mcp
+        .session
+        .as_ref()
+        .is_some_and(|opened| opened.bound == Bound::Principal);
+    let theirs = match binding.served_to() {
+        Some(last) => last == credential(headers),
+        None => !headers.contains_key(header::AUTHORIZATION),
+    };
+    bound || theirs
 }
 
 /// What tells credentials apart that name nobody.

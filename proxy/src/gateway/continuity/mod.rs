@@ -11,7 +11,7 @@ mod streams;
 pub(super) use again::Again;
 pub(super) use asking::{PATIENCE, choose, credentials, path, request, turn};
 pub(super) use bindings::{Bindings, Key, Place};
-pub(super) use doubt::{DOUBTED, UNKNOWN, credential, is_stale};
+pub(super) use doubt::{DOUBTED, UNKNOWN, credential, is_stale, may_end};
 pub(super) use streams::{Answering, Origin, Standing, Track, as_events};
 
 use super::Ctx;

@@ -118,6 +118,36 @@ fn rule_5_a_404_for_somebody_else_is_the_peer_s_word() {
     });
 }
 
+/// Rules 3 and 5: credentials that name nobody do not bind, but an end that no peer confirms is
+/// believed only of those which the peer has served.
+#[test]
+fn rule_5_whoever_has_only_found_an_id_does_not_end_its_session() {
+    run(async {
+        for stranger in [None, Some("Bearer b")] {
+            let world = World::new();
+            world.servers[0].own_sessions();
+            let mut owner = world.client().await;
+            owner.credential = Some("Bearer a".to_owned());
+            owner.initialize().await;
+            assert_eq!(host(&owner.call("tools/list").await), "2");
+            let mut other = world.client().await;
+            other.session.clone_from(&owner.session);
+            other.credential = stranger.map(str::to_owned);
+            let end = other.head("DELETE");
+            assert_eq!(other.client.ask(&end).await.unwrap().status, 404);
+            assert_eq!(host(&owner.call("tools/list").await), "2");
+            world.servers[0].kill();
+            other.client.ask(&end).await.unwrap();
+            assert_eq!(host(&owner.call("tools/list").await), "3");
+            assert_eq!(world.moved(), 1);
+            world.servers[1].kill();
+            let end = owner.head("DELETE");
+            assert_eq!(owner.client.ask(&end).await.unwrap().status, 200);
+            assert_eq!(owner.call("tools/list").await.status, 404);
+        }
+    });
+}
+
 /// Rule 3: tokens are refreshed in mid-session, even while a peer restarts.
 #[test]
 fn rule_3_a_refreshed_token_loses_no_session() {
