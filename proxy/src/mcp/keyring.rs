@@ -40,7 +40,7 @@ pub enum KeyError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unsealable;
 
-/// The cryptographic library refused to seal.
+/// Too long to be opened again, or the cryptographic library refused to seal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SealError;
 
@@ -94,6 +94,10 @@ impl KeyRing {
         nonce: [u8; NONCE_LEN],
     ) -> Result<String, SealError> {
         let Key { tag, key } = &self.first;
+        if sealed_len(tag, plain.len()) > MAX_TEXT {
+            // It would never open again.
+            return Err(SealError);
+        }
         let mut data = Vec::with_capacity(plain.len() + 32);
         data.extend_from_slice(plain);
         let context = context(purpose, tag, group, principal);

@@ -65,7 +65,7 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// Only if the cryptographic library refuses.
+/// It would be too long to be opened again (16 KiB), or the cryptographic library refuses.
 pub fn seal(
     keys: &KeyRing,
     payload: &Payload,

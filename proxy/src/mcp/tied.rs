@@ -36,7 +36,7 @@ pub enum Bond {
 ///
 /// # Errors
 ///
-/// Only if the cryptographic library refuses.
+/// It would be too long to be opened again (16 KiB), or the cryptographic library refuses.
 pub fn mark(keys: &KeyRing, group: &str, peer: &str) -> Result<String, SealError> {
     // A nonce may come again with what it came with before: it is a digest of all that is sealed
     // under it, beside the key.

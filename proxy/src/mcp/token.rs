@@ -22,7 +22,7 @@ pub struct Target {
 ///
 /// # Errors
 ///
-/// Only if the cryptographic library refuses.
+/// It would be too long to be opened again (16 KiB), or the cryptographic library refuses.
 pub fn seal(
     keys: &KeyRing,
     target: &Target,

@@ -190,6 +190,24 @@ fn a_long_replay_is_left_out() {
     );
 }
 
+/// A client must not be given an id that nobody will open.
+#[test]
+fn what_is_sealed_can_be_opened() {
+    let keys = ring(&[key("k1", 1)]);
+    let long = |length| Payload {
+        upstream: "x".repeat(length),
+        replay: None,
+        ..payload()
+    };
+    let longest = (1..20_000).rev().step_by(7).find_map(|length| {
+        let sealed = seal(&keys, &long(length), "g", None, NONCE).ok()?;
+        Some((length, sealed.id))
+    });
+    let (length, id) = longest.unwrap();
+    assert!(length > 10_000, "{length}");
+    assert_eq!(open(&keys, &id, "g", None).unwrap().payload, long(length));
+}
+
 #[test]
 fn a_ring_needs_distinct_keys() {
     assert_eq!(KeyRing::new(&[]).err(), Some(KeyError::Empty));
