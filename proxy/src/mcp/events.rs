@@ -52,10 +52,13 @@ impl Events {
         if self.held.len() <= LARGEST_EVENT {
             return None;
         }
-        // Its end may begin in what is held: that much stays.
+        // Its end may begin in what is held: that much stays. The line it is in goes on, unless it
+        // began there.
         self.passing = true;
-        self.searched = (0, 0);
-        let part = self.held.split_to(self.held.len() - LONGEST_END);
+        let (line, at) = self.searched;
+        let gone = self.held.len() - LONGEST_END;
+        self.searched = (line.checked_sub(gone).unwrap_or(BEFORE), at - gone);
+        let part = self.held.split_to(gone);
         Some(Cut::Part(part.freeze()))
     }
 
@@ -151,6 +154,8 @@ fn end_of_event(bytes: &[u8], searched: &mut (usize, usize)) -> Option<usize> {
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 /// Two line ends of two bytes each, but for the last.
 const LONGEST_END: usize = 3;
+/// Where a line began that is in part gone: nowhere in what is held.
+const BEFORE: usize = usize::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +201,23 @@ mod tests {
         events.push(b"\n\ndata: 2\n\n");
         assert_eq!(all(&mut events), ["(5)", "data: 2\n\n"]);
         assert!(!events.is_passing());
+    }
+
+    #[test]
+    fn a_line_end_anywhere_in_a_huge_event_is_not_its_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            for before in end.len() - 1..6 {
+                let mut huge = "x".repeat(LARGEST_EVENT - before) + end;
+                huge += &"y".repeat(LARGEST_EVENT + 1 - huge.len());
+                let mut events = Events::default();
+                events.push(huge.as_bytes());
+                assert_eq!(all(&mut events).len(), 1, "{end:?} {before}");
+                assert!(events.is_passing(), "{end:?} {before}");
+                events.push(b"z\n\n");
+                assert_eq!(all(&mut events).len(), 1, "{end:?} {before}");
+                assert_eq!(events.finish(), "", "{end:?} {before}");
+            }
+        }
     }
 
     #[test]

@@ -4,12 +4,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::Id;
+
 /// What a server has agreed to tell a listener: the first message on its stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Acknowledged {
     filter: Map<String, Value>,
-    /// What tells the subscription, as JSON text.
-    subscription: String,
+    /// What tells the subscription: the id of the request that made it.
+    subscription: Id<'static>,
 }
 
 /// Whether the tools of two peers differ.
@@ -29,9 +31,10 @@ impl Acknowledged {
             return None;
         }
         let params = message.params;
+        let subscription = Id::from_json(params.meta?.subscription?.get())?;
         Some(Self {
             filter: params.notifications,
-            subscription: params.meta?.subscription?.get().to_owned(),
+            subscription: subscription.into_owned(),
         })
     }
 
@@ -78,8 +81,7 @@ impl Acknowledged {
 
     /// The end of the stream in order, as an event: the subscription is over, and may be made again.
     pub fn ending(&self) -> String {
-        // What tells a subscription is the id of the request that made it.
-        let id = &self.subscription;
+        let id = self.subscription.json();
         format!(
             "event: message\ndata: {{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"resultType\":\"complete\",\"_meta\":{{\"{SUBSCRIPTION}\":{id}}}}}}}\n\n"
         )
@@ -87,7 +89,7 @@ impl Acknowledged {
 
     fn event(&self, method: &str, uri: Option<&Value>) -> String {
         let uri = uri.map_or_else(String::new, |uri| format!("\"uri\":{uri},"));
-        let id = &self.subscription;
+        let id = self.subscription.json();
         format!(
             "event: message\ndata: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{method}\",\"params\":{{{uri}\"_meta\":{{\"{SUBSCRIPTION}\":{id}}}}}}}\n\n"
         )
@@ -172,6 +174,8 @@ mod tests {
             r#"{"method":"notifications/subscriptions/acknowledged","params":{"notifications":{}}}"#,
             r#"{"method":"notifications/tools/list_changed","params":{"notifications":{},"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}"#,
             r#"{"method":"notifications/subscriptions/acknowledged","params":{"notifications":[],"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}"#,
+            // No line end may get into an event of ours.
+            "{\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{\"notifications\":{},\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":[\n1]}}}",
         ] {
             assert_eq!(Acknowledged::peek(message), None, "{message}");
         }
