@@ -1,11 +1,26 @@
 //! What the fuzz targets do with their bytes; each function holds the invariants of one parser or
-//! machine and panics when one breaks. On stable they run over a few seeds as ordinary tests.
+//! machine and panics when one breaks. On stable they run over `seeds/` as an ordinary test.
 #![expect(clippy::missing_panics_doc, reason = "to panic is what they are for")]
 
-use proxy::mcp::endpoint::{EndpointStage, Step};
-use proxy::mcp::sse::Scanner;
-use proxy::mcp::{Facts, KeyRing, Message, detect, oauth, sealed, token};
-use proxy::settings::{Protocol, SealKey};
+mod caller;
+mod event_rewriter;
+mod event_stream;
+mod input;
+mod json_rpc;
+mod listening;
+mod sealed_id;
+mod tied;
+
+use proxy::mcp::{detect, oauth};
+use proxy::settings::Protocol;
+
+pub use caller::caller;
+pub use event_rewriter::event_rewriter;
+pub use event_stream::event_stream;
+pub use json_rpc::json_rpc;
+pub use listening::listening;
+pub use sealed_id::sealed_id;
+pub use tied::tied;
 
 /// A configuration file: any text is refused or loaded.
 pub fn config_file(data: &[u8]) {
@@ -45,74 +60,6 @@ pub fn mcp_head(data: &[u8]) {
             );
         }
     }
-}
-
-/// A JSON-RPC body.
-pub fn json_rpc(data: &[u8]) {
-    let message = Message::peek(data);
-    if message != Message::Invalid {
-        assert!(
-            serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
-            "what is a message is JSON"
-        );
-        assert!(
-            Facts::from_body(&message).is_some(),
-            "what is a message has facts"
-        );
-    }
-}
-
-/// Session ids and tokens that clients send back.
-pub fn sealed_id(data: &[u8]) {
-    let Ok(keys) = KeyRing::new(&[SealKey {
-        id: "k".to_owned(),
-        secret: [7; 32],
-    }]) else {
-        return;
-    };
-    let text = String::from_utf8_lossy(data);
-    assert!(
-        sealed::open(&keys, &text, "g", None).is_err(),
-        "nobody guesses an id"
-    );
-    assert!(
-        token::open(&keys, &text, "g", None).is_err(),
-        "nobody guesses a token"
-    );
-}
-
-/// Event streams: however they are cut into pieces, the result is the same and nothing is lost.
-pub fn event_stream(data: &[u8]) {
-    let Some((cut, stream)) = data.split_first() else {
-        return;
-    };
-    let step = usize::from(*cut).max(1);
-    let (mut whole, mut pieces) = (Scanner::new(Vec::new()), Scanner::new(Vec::new()));
-    whole.scan(stream);
-    for piece in stream.chunks(step) {
-        pieces.scan(piece);
-    }
-    assert_eq!(
-        whole.position(),
-        pieces.position(),
-        "the position depends on the pieces"
-    );
-    assert_eq!(
-        whole.last_event_id(),
-        pieces.last_event_id(),
-        "the id depends on the pieces"
-    );
-    let mut stage = EndpointStage::new();
-    let mut passed = 0;
-    for piece in stream.chunks(step) {
-        match stage.push(bytes::Bytes::copy_from_slice(piece)) {
-            Step::Pass(piece) => passed += piece.len(),
-            // From here on the event is replaced.
-            Step::Endpoint { .. } => return,
-        }
-    }
-    passed += stage.finish().len();
-    assert_eq!(passed, stream.len(), "bytes were lost");
 }
 
 /// The answer of a gRPC health check: any bytes are read or refused, and what is cut off is no
@@ -171,6 +118,8 @@ pub fn upstream_response(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     /// Pseudo-random bytes; their quality does not matter.
@@ -186,30 +135,48 @@ mod tests {
             .collect()
     }
 
+    /// A target and its name.
+    struct Target(&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 13] = [
+        Target("caller", caller),
+        Target("config_file", config_file),
+        Target("event_rewriter", event_rewriter),
+        Target("event_stream", event_stream),
+        Target("group_operations", group_operations),
+        Target("grpc_health", grpc_health),
+        Target("json_rpc", json_rpc),
+        Target("listening", listening),
+        Target("mcp_head", mcp_head),
+        Target("oauth", oauth),
+        Target("sealed_id", sealed_id),
+        Target("tied", tied),
+        Target("upstream_response", upstream_response),
+    ];
+
+    /// What the fuzzers begin with: `seeds/TARGET/NAME`.
+    fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
+        let folders = TARGETS.map(|Target(name, _)| root.join(name));
+        let files = folders.iter().flat_map(|folder| folder.read_dir().unwrap());
+        files
+            .map(|file| file.unwrap().path())
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
+    }
+
     #[test]
-    fn every_target_survives_noise_and_its_seeds() {
-        let seeds: [&[u8]; 9] = [
-            b"listeners: [{listen: 127.0.0.1:0}]\ngroups: [{peers: [{url: http://127.0.0.1:1}]}]\n",
-            b"mcp-protocol-version:2026-07-28\nmcp-method:tools/call\nmcp-name:=?base64?YQ==?=\n",
-            br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
-            b"bs1.k.AAAA",
-            b"\x03id: 1\ndata: {}\n\nevent: message\r\ndata: x\r\n\r\n",
-            b"\x02event: endpoint\ndata: /messages?x=1\n\ndata: more\n\n",
-            b"\0\0\0\0\x08\x12\x02hi\x08\x01\x18\x05",
-            b"Bearer realm=\"\\\"\", resource_metadata=\"/.well-known/oauth-protected-resource\"",
-            b"\x06HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x\r\nok\r\n0\r\na: b\r\n\r\n",
-        ];
-        let noise = (0..400).map(noise);
-        for data in seeds.into_iter().map(<[u8]>::to_vec).chain(noise) {
-            config_file(&data);
-            group_operations(&data);
-            mcp_head(&data);
-            json_rpc(&data);
-            sealed_id(&data);
-            event_stream(&data);
-            grpc_health(&data);
-            oauth(&data);
-            upstream_response(&data);
+    fn every_target_survives_noise_and_all_seeds() {
+        let noise = (0..400).map(|seed| (PathBuf::from(format!("noise {seed}")), noise(seed)));
+        for (name, data) in seeds().into_iter().chain(noise) {
+            for Target(target, run) in TARGETS {
+                let result = std::panic::catch_unwind(|| run(&data));
+                assert!(
+                    result.is_ok(),
+                    "{target} does not survive {}",
+                    name.display()
+                );
+            }
         }
     }
 }
