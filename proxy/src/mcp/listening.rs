@@ -167,6 +167,19 @@ mod tests {
     }
 
     #[test]
+    fn rule_15_a_promise_about_another_subscription_covers_nothing() {
+        let other = |id: &str| {
+            let message = format!(
+                r#"{{"method":"notifications/subscriptions/acknowledged","params":{{"notifications":{{}},"_meta":{{"{SUBSCRIPTION}":{id}}}}}}}"#
+            );
+            Acknowledged::peek(&message).unwrap()
+        };
+        assert!(!other("1").covers(&promise("{}")));
+        assert!(!promise("{}").covers(&other("1")));
+        assert!(other("1").covers(&other("1")));
+    }
+
+    #[test]
     fn other_messages_promise_nothing() {
         for message in [
             "",

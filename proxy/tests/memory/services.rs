@@ -129,11 +129,26 @@ fn a_target_without_an_address_is_left_out() {
 }
 
 #[test]
+fn the_addresses_of_targets_age_on_their_own() {
+    run(async {
+        let gate = start(Vec::new());
+        let targets = vec![target(1, 1, 0, 80)];
+        gate.network.set_service(NAME, targets, 1_000 * SECOND);
+        assert_eq!(ask(&gate).await, from(0));
+        let elsewhere = [IpAddr::from([10, 0, 0, 2])];
+        gate.network.set_answer("host-0", &elsewhere, 10 * SECOND);
+        settle(11 * SECOND).await;
+        assert_eq!(ask(&gate).await, from(1));
+    });
+}
+
+#[test]
 fn a_name_server_may_say_too_much() {
     run(async {
-        let many = (0..5_000).map(|priority| target(5_000 - priority, 1, 1, 80));
-        let gate = start(many.collect());
-        assert_eq!(ask(&gate).await, from(1));
-        assert_eq!(gate.network.lookups("host-1"), 16);
+        // The best comes last.
+        let many = (0..5_000).map(|before| target(5_000 - before, 1, 1, 80));
+        let gate = start(many.chain([target(0, 1, 2, 80)]).collect());
+        assert_eq!(ask(&gate).await, from(2));
+        assert_eq!(gate.network.lookups("host-1"), 15);
     });
 }

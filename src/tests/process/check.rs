@@ -1,9 +1,10 @@
 //! The verbs that only read: `check`, `schema`, `completions`, and wrong usage.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::program::output;
 use super::upstream::{Upstream, nobody};
@@ -147,11 +148,15 @@ fn shells_get_completions() {
     }
 }
 
-fn live(peers: &[std::net::SocketAddr], arguments: &[&str]) -> (Option<i32>, String) {
-    let peer = |address: &std::net::SocketAddr| format!("{{url: 'http://{address}/mcp'}}");
+fn live(peers: &[SocketAddr], arguments: &[&str]) -> (Option<i32>, String) {
+    live_of("auto", peers, arguments)
+}
+
+fn live_of(protocol: &str, peers: &[SocketAddr], arguments: &[&str]) -> (Option<i32>, String) {
+    let peer = |address: &SocketAddr| format!("{{url: 'http://{address}/mcp'}}");
     let peers: Vec<_> = peers.iter().map(peer).collect();
     let file = format!(
-        "listeners: [{{listen: 127.0.0.1:0}}]\ngroups:\n  - {{name: g, peers: [{}]}}\n",
+        "listeners: [{{listen: 127.0.0.1:0}}]\ngroups:\n  - {{name: g, protocol: {protocol}, peers: [{}]}}\n",
         peers.join(", ")
     );
     let mut all = vec!["--live"];
@@ -175,6 +180,35 @@ fn peers_that_work_are_looked_at_and_told_of() {
         lines[3].contains("passed") && lines[3].contains("http=1.1"),
         "{told}"
     );
+}
+
+#[test]
+fn what_mcp_servers_speak_and_show_is_told() {
+    let server = |versions: &[&str], tools: &[&str]| {
+        let tools: Vec<Value> = tools.iter().map(|name| json!({"name": name})).collect();
+        Upstream::saying(json!({
+            "supportedVersions": versions,
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "s", "version": "1"},
+            "tools": tools,
+        }))
+    };
+    let both = server(&["2026-07-28", "2025-06-18"], &["find", "read"]);
+    let legacy = server(&["2025-06-18"], &["read"]);
+    let peers = [both.address, legacy.address];
+    let (code, told) = live_of("mcp", &peers, &["--format", "json"]);
+    assert_eq!(code, Some(0), "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let group = &told["groups"][0];
+    assert_eq!(group["eras_differ"], true, "{told:#}");
+    assert_eq!(group["tools_differ"], true, "{told:#}");
+    let [one, two] = [&group["peers"][0], &group["peers"][1]];
+    assert_eq!(one["lacks"], json!([]), "{told:#}");
+    assert_eq!(two["lacks"], json!(["find"]), "{told:#}");
+    assert_eq!(two["mcp"]["eras"], json!(["legacy"]), "{told:#}");
+    assert_eq!(one["mcp"]["tools"], 2, "{told:#}");
+    assert!(one["connect_ms"].is_number(), "{told:#}");
 }
 
 #[test]

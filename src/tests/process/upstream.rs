@@ -23,15 +23,20 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Starts a server.
     pub(crate) fn start() -> Self {
-        Self::with(None)
+        Self::with(None, json!({}))
+    }
+
+    /// Starts a server that says this besides in each result.
+    pub(crate) fn saying(more: Value) -> Self {
+        Self::with(None, more)
     }
 
     /// Starts a server that speaks TLS.
     pub(crate) fn secure(config: Arc<ServerConfig>) -> Self {
-        Self::with(Some(config))
+        Self::with(Some(config), json!({}))
     }
 
-    fn with(tls: Option<Arc<ServerConfig>>) -> Self {
+    fn with(tls: Option<Arc<ServerConfig>>, more: Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, held) = channel();
@@ -39,14 +44,14 @@ impl Upstream {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let holding = Arc::clone(&holding);
-                let tls = tls.clone();
+                let (tls, more) = (tls.clone(), more.clone());
                 // A client that breaks off is no news.
                 std::thread::spawn(move || {
                     drop(match tls {
-                        None => serve(stream, &holding),
+                        None => serve(stream, &holding, &more),
                         Some(tls) => {
                             let session = ServerConnection::new(tls).unwrap();
-                            serve(StreamOwned::new(session, stream), &holding)
+                            serve(StreamOwned::new(session, stream), &holding, &more)
                         }
                     });
                 });
@@ -75,7 +80,11 @@ pub(crate) fn nobody() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-fn serve<S: Read + Write>(stream: S, holding: &Mutex<Sender<Sender<()>>>) -> io::Result<()> {
+fn serve<S: Read + Write>(
+    stream: S,
+    holding: &Mutex<Sender<Sender<()>>>,
+    more: &Value,
+) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut request = String::new();
@@ -102,11 +111,14 @@ fn serve<S: Read + Write>(stream: S, holding: &Mutex<Sender<Sender<()>>>) -> io:
             hold(holding);
         }
         let message: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let answer = json!({
+        let mut answer = json!({
             "jsonrpc": "2.0",
             "id": message["id"],
             "result": {"resultType": "complete", "mark": MARK, "tools": [], "content": [], "seen": seen},
         });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            answer["result"][key] = value.clone();
+        }
         let answer = answer.to_string();
         write!(
             reader.get_mut(),

@@ -49,8 +49,13 @@ fn a_burst_over_a_long_way_makes_the_connections_it_needs_and_blames_nobody() {
                 settle(20 * SECOND).await;
                 hello(respond, "slow");
             });
+            let began = Instant::now();
             assert_eq!(burst(&world).await, [200; 100], "{trip} ms");
             assert_eq!(peer.connections.get(), 10, "{trip} ms");
+            // The first tells how many are needed, and the others are made at the same time.
+            let most = 20 * SECOND + 8 * Duration::from_millis(trip);
+            let took = began.elapsed();
+            assert!(took < most, "{trip} ms: {took:?} of virtual time");
             let view = &world.view()[0];
             assert_eq!((view.failures, view.losses), (0, 0), "{trip} ms");
         });

@@ -183,18 +183,55 @@ fn rule_10_questions_of_a_server_that_is_gone_are_cancelled() {
 #[test]
 fn rule_16_what_has_changed_is_told_if_it_is_declared() {
     run(async {
-        for (capabilities, told) in [
-            (r#"{"tools":{"listChanged":true}}"#, 1),
-            (r#"{"tools":{}}"#, 0),
-            ("{}", 0),
+        let declared = r#"{"tools":{"listChanged":true}}"#;
+        for (before, after, told) in [
+            ("{}", declared, 1),
+            ("{}", r#"{"tools":{}}"#, 0),
+            ("{}", "{}", 0),
+            (declared, declared, 0),
         ] {
             let world = World::new();
-            world.servers[1].set_capabilities(capabilities);
+            world.servers[0].set_capabilities(before);
+            world.servers[1].set_capabilities(after);
             let mut client = world.client().await;
             world.servers[0].kill();
             let seen = client.call(1, "tools/list").await;
             assert_eq!(seen.matches("tools/list_changed").count(), told, "{seen}");
         }
+    });
+}
+
+#[test]
+fn rule_8_what_the_client_set_is_set_again() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        for (id, method, params) in [
+            (1, "logging/setLevel", r#"{"level":"error"}"#),
+            (2, "resources/subscribe", r#"{"uri":"a:1"}"#),
+        ] {
+            let body = ask(id, method).replace(r#"{"name":"x"}"#, params);
+            assert_eq!(client.post(&body).await.status, 202);
+            client.until(&format!("\"id\":{id},")).await;
+        }
+        world.servers[0].kill();
+        client.call(3, "tools/call").await;
+        for set in [r#""level":"error""#, r#""uri":"a:1""#] {
+            assert_eq!(world.servers[1].count(set), 1, "{set}");
+        }
+    });
+}
+
+#[test]
+fn rule_17_half_an_event_is_none() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        world.servers[0].begin_huge_event();
+        client.until(&"x".repeat(1_000)).await;
+        world.servers[0].kill();
+        let seen = client.call(1, "tools/call").await;
+        assert!(seen.contains("\nevent: incomplete\n\n"));
     });
 }
 

@@ -49,11 +49,33 @@ fn rule_19_an_error_status_is_told_on_the_stream() {
 fn a_refusal_of_the_message_itself_is_the_client_s() {
     run(async {
         for (status, code) in [("401 Unauthorized", 401), ("404 Not Found", 404)] {
-            let world = World::new();
+            let world = World::of(2, |settings| settings.limits.legacy_stream.requests = 2);
             let mut client = world.client().await;
             world.servers[0].refuse(Some(status));
-            assert_eq!(client.post(&ask(7, "tools/call")).await.status, code);
+            for id in 7..10 {
+                assert_eq!(client.post(&ask(id, "tools/call")).await.status, code);
+            }
+            // They count for nothing.
+            world.servers[0].refuse(None);
+            let seen = client.call(10, "tools/call").await;
+            assert!(seen.contains(r#""id":10,"result":{"host":2}"#), "{seen}");
         }
+    });
+}
+
+/// One that has started over knows no stream, and those it had break off in a moment.
+#[test]
+fn rule_17_a_message_to_a_peer_that_knows_no_stream_waits_for_another_place() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        let streams = world.servers[0].forget();
+        let breaks = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            drop(streams);
+        };
+        let (seen, ()) = tokio::join!(client.call(1, "tools/call"), breaks);
+        assert!(seen.contains(r#""id":1,"result":{"host":3}"#), "{seen}");
     });
 }
 

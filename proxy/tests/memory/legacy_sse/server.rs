@@ -78,6 +78,20 @@ impl Server {
         self.state.borrow_mut().capabilities = Some(capabilities);
     }
 
+    /// It knows its streams no more; they stay open as long as what is given back here is kept.
+    pub(super) fn forget(&self) -> Vec<mpsc::UnboundedSender<String>> {
+        let streams = std::mem::take(&mut self.state.borrow_mut().streams);
+        streams.into_values().collect()
+    }
+
+    /// Begins an event on all streams that is too long to be held back.
+    pub(super) fn begin_huge_event(&self) {
+        for stream in self.state.borrow().streams.values() {
+            let huge = format!(": {}", "x".repeat(2 * 1024 * 1024));
+            stream.send(huge).unwrap();
+        }
+    }
+
     /// It serves only whoever brings this.
     pub(super) fn require(&self, credential: &'static str) {
         self.state.borrow_mut().requires = Some(credential);

@@ -171,16 +171,19 @@ fn peers_that_show_different_tools_are_told_of() {
 
 #[test]
 fn what_was_said_before_a_restart_is_void() {
-    run(async {
-        let world = world(&tools(&["rt"]), &tools(&["rt"]));
-        settle(SECOND).await;
-        assert_eq!(repeated(&world, &call("t", "")).await, 1);
-        {
-            let mut state = world.servers[1].state();
-            state.version = "2".to_owned();
-            state.tools = tools(&["wt"]);
-        }
-        settle(10 * SECOND).await;
-        assert_eq!(repeated(&world, &call("t", "")).await, 0);
-    });
+    // Also where nothing is said in its place.
+    for now in [tools(&["wt"]), "{}".to_owned()] {
+        run(async {
+            let world = world(&tools(&["rt"]), &tools(&["rt"]));
+            settle(SECOND).await;
+            assert_eq!(repeated(&world, &call("t", "")).await, 1);
+            {
+                let mut state = world.servers[1].state();
+                state.version = "2".to_owned();
+                state.tools.clone_from(&now);
+            }
+            settle(10 * SECOND).await;
+            assert_eq!(repeated(&world, &call("t", "")).await, 0, "{now}");
+        });
+    }
 }

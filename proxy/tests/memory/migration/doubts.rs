@@ -7,9 +7,13 @@ use std::time::Duration;
 
 /// A prober that looks every second.
 fn probed() -> World {
+    looked_at(Duration::from_secs(1))
+}
+
+fn looked_at(interval: Duration) -> World {
     World::with(|group| {
         group.health_check.probe = Some(Probe::Mcp);
-        group.health_check.interval = Duration::from_secs(1);
+        group.health_check.interval = interval;
     })
 }
 
@@ -67,6 +71,24 @@ fn a_session_that_its_peer_still_knows_stays_whatever_the_prober_saw() {
         }
         // It was asked once whether the session lives.
         assert_eq!(of_ours("\"ping\""), 1);
+        assert_eq!(world.moved(), 0);
+    });
+}
+
+/// What becomes of the request itself says more.
+#[test]
+fn a_peer_that_does_not_say_whether_it_knows_a_session_is_sent_the_request() {
+    run(async {
+        let world = probed();
+        let mut client = world.client().await;
+        client.initialize().await;
+        let upstream = upstream(&world, &mut client).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        world.servers[0].forget_all_but(&upstream);
+        tokio::time::sleep(Duration::from_millis(30_500)).await;
+        world.servers[0].refuse_next("500 Internal Server Error");
+        assert_eq!(host(&client.call("tools/call").await), "2");
+        assert_eq!(world.servers[0].count("tools/call"), 1);
         assert_eq!(world.moved(), 0);
     });
 }
@@ -148,11 +170,12 @@ fn rule_5_whoever_has_only_found_an_id_does_not_end_its_session() {
     });
 }
 
-/// Rule 3: tokens are refreshed in mid-session, even while a peer restarts.
+/// Rule 3: tokens are refreshed in mid-session, even while a peer restarts. The prober would see that
+/// in an hour, and is asked to look.
 #[test]
 fn rule_3_a_refreshed_token_loses_no_session() {
     run(async {
-        let world = probed();
+        let world = looked_at(Duration::from_secs(3600));
         let mut client = world.client().await;
         client.credential = Some("Bearer a".to_owned());
         client.initialize().await;

@@ -76,6 +76,46 @@ fn rule_13_a_resumed_stream_whose_server_dies_ends_with_an_error() {
     });
 }
 
+#[test]
+fn rule_13_a_client_that_left_and_comes_back_is_told_too() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        client.initialize().await;
+        world.servers[0].prime_next();
+        let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}}"#;
+        let mut first = world.client().await;
+        first.session.clone_from(&client.session);
+        let call = first.head("POST").body(body);
+        first.client.send(&call.bytes()).await;
+        let reply = first.client.wire.reply_head("POST").await.unwrap();
+        assert_eq!(reply.status, 200);
+        first.client.wire.some(100).await.unwrap();
+        drop(first);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.servers[0].kill();
+        assert_told(&resume(&mut client, "e1").await);
+    });
+}
+
+/// What may run again is not run again: its answer is still to come.
+#[test]
+fn rule_13_to_be_let_poll_is_no_loss() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        client.initialize().await;
+        world.servers[0].poll_next();
+        let reply = client.call("tools/list").await;
+        assert_eq!(reply.text(), "id: e1\nretry: 50\ndata:\n\n");
+        let asked = world
+            .servers
+            .iter()
+            .map(|server| server.count("tools/list"));
+        assert_eq!(asked.sum::<usize>(), 1);
+    });
+}
+
 /// Rule 11: an event id goes only to the peer that gave it; the stream of the session itself is
 /// opened anew.
 #[test]

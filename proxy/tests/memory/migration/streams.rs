@@ -3,7 +3,9 @@
 use super::{Stream, World, host};
 use crate::support::run;
 use proxy::settings::Probe;
+use std::collections::BTreeSet;
 use std::time::Duration;
+use tokio::time::Instant;
 
 #[test]
 fn rule_10_questions_of_a_server_that_is_gone_are_cancelled() {
@@ -102,12 +104,42 @@ fn rule_16_tools_that_are_known_to_be_the_same_are_not_announced() {
     });
 }
 
+/// Clients ask for the lists that they are told of.
+#[test]
+fn rule_16_the_clients_of_a_lost_peer_are_not_told_all_at_once() {
+    run(async {
+        let world = World::new();
+        for server in &world.servers {
+            server.set_capabilities(r#"{"tools":{"listChanged":true}}"#);
+        }
+        let mut streams = Vec::new();
+        for _ in 0..6 {
+            let mut client = world.client().await;
+            client.initialize().await;
+            let mut stream = Stream::open(&world, &client).await;
+            streams.push(tokio::task::spawn_local(async move {
+                stream.until("\"hello\":3").await;
+                let began = Instant::now();
+                stream.until("list_changed").await;
+                began.elapsed().as_millis()
+            }));
+        }
+        world.servers[0].kill();
+        let mut waited = BTreeSet::new();
+        for stream in streams {
+            waited.insert(stream.await.unwrap());
+        }
+        assert!(waited.len() > 3, "{waited:?} ms");
+    });
+}
+
 /// What a peer said of its tools holds no longer than it says.
 #[test]
 fn rule_16_a_peer_whose_tools_have_changed_is_asked_for_them_at_once() {
     run(async {
         let world = World::with(|group| {
             group.health_check.probe = Some(Probe::Mcp);
+            group.health_check.interval = Duration::from_secs(3600);
         });
         for server in &world.servers {
             server.set_tools(r#"[{"name":"x","inputSchema":{}}]"#);
@@ -115,7 +147,7 @@ fn rule_16_a_peer_whose_tools_have_changed_is_asked_for_them_at_once() {
         let mut client = world.client().await;
         client.initialize().await;
         let mut stream = Stream::open(&world, &client).await;
-        tokio::time::sleep(Duration::from_secs(59)).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
         let known = &world.gateway.groups()[0].peers[0].known;
         assert_eq!(known.tools(), Some(1));
         world.servers[0].set_tools("[]");

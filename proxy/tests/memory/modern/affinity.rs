@@ -171,6 +171,25 @@ fn rule_26_a_mark_that_is_not_ours_for_this_group_reaches_no_peer() {
 }
 
 #[test]
+fn rule_26_a_minter_that_has_left_the_group_is_told() {
+    run(async {
+        let (before, now) = (World::new(3), World::new(2));
+        let cursor = loop {
+            let (cursor, host) = first_page(&before).await;
+            if host == 4 {
+                break cursor;
+            }
+        };
+        let (status, error) = now.ask("tools/list", json!({"cursor": cursor})).await;
+        assert_eq!(status, 400, "{error}");
+        assert_eq!(error["error"]["code"], -32602, "{error}");
+        assert_eq!(error["error"]["data"]["delivery"], "not_sent");
+        let asked = now.servers.iter().map(|server| server.seen("tools/list"));
+        assert_eq!(asked.flatten().count(), 0);
+    });
+}
+
+#[test]
 fn rule_26_what_has_no_mark_passes_as_it_is() {
     run(async {
         let world = World::new(2);
@@ -257,6 +276,9 @@ fn what_is_too_long_to_look_into_passes_and_is_counted() {
         let (status, _) = world.ask("tools/call", params).await;
         assert_eq!(status, 200);
         assert_eq!(world.group().metrics.ties_unread.get(), 1);
+        let answer = world.result("tools/call", json!({"name": "long"})).await;
+        assert_eq!(answer["text"].as_str().map(str::len), Some(5 * 1024 * 1024));
+        assert_eq!(world.group().metrics.ties_unread.get(), 2);
     });
 }
 

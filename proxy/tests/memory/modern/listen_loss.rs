@@ -2,6 +2,7 @@
 
 use super::World;
 use super::listen::{Listener, SECOND, run, serving};
+use crate::support::settle;
 use serde_json::json;
 
 #[test]
@@ -136,6 +137,33 @@ fn rule_15_tasks_are_listened_to_where_they_are() {
     });
 }
 
+#[test]
+fn rule_15_a_listener_goes_on_where_the_settings_of_now_say() {
+    run(async {
+        let mut world = World::new(1);
+        let listener = Listener::new(&world, json!({"toolsListChanged": true})).await;
+        listener.kinds();
+        world.replace(3).await;
+        world.servers[0].kill();
+        settle_long().await;
+        assert_eq!(listener.kinds(), ["tools/list_changed"]);
+        assert_eq!(world.servers[1].seen("subscriptions/listen").len(), 1);
+    });
+}
+
+#[test]
+fn rule_26_a_task_that_a_listener_is_told_of_is_remembered() {
+    run(async {
+        let world = World::new(2);
+        let listener = Listener::new(&world, json!({"toolsListChanged": true})).await;
+        assert_eq!(world.group().tasks_known(), 0);
+        world.servers[serving(&world)].tell_of("t");
+        settle(SECOND).await;
+        assert_eq!(listener.messages().len(), 2);
+        assert_eq!(world.group().tasks_known(), 1);
+    });
+}
+
 async fn settle_long() {
-    crate::support::settle(10 * SECOND).await;
+    settle(10 * SECOND).await;
 }

@@ -7,11 +7,12 @@ mod listen;
 mod listen_loss;
 mod server;
 
-use crate::support::{Ask, Client, Reply, start_proxy};
+use crate::support::{Ask, Client, Reply, start_controlled};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::group::Group;
 use proxy::memory::{MemoryNetwork, example};
+use proxy::server::Control;
 use proxy::settings::{
     GroupSettings, ListenerSettings, PeerSettings, Probe, SealKey, SessionSettings, Settings,
     ToolRetry,
@@ -26,6 +27,8 @@ struct World {
     servers: Vec<Modern>,
     gateway: Arc<Gateway>,
     clock: ClockSource,
+    control: Control,
+    settings: Settings,
 }
 
 impl World {
@@ -63,13 +66,24 @@ impl World {
             },
             ..Settings::default()
         };
-        let (gateway, clock) = start_proxy(&network, &settings);
+        let (gateway, clock, control) = start_controlled(&network, &settings);
         Self {
             network,
             servers,
             gateway,
             clock,
+            control,
+            settings,
         }
+    }
+
+    /// A reload: there is another server, on this host, and it is the only peer.
+    async fn replace(&mut self, host: u8) {
+        self.servers.push(Modern::start(&self.network, host));
+        let peer = PeerSettings::at(format!("peer-{host}"), example::address(host));
+        self.settings.groups[0].peers = vec![peer];
+        let reloaded = self.gateway.reload(&self.control, &self.settings).await;
+        reloaded.unwrap();
     }
 
     fn group(&self) -> Arc<Group> {

@@ -143,6 +143,13 @@ impl Modern {
         ));
     }
 
+    /// Tells every listener of a task.
+    pub(super) fn tell_of(&self, task: &str) {
+        self.say(&Say::Event(
+            json!({"jsonrpc": "2.0", "method": "notifications/tasks", "params": {"_meta": {SUBSCRIPTION: "l"}, "taskId": task}}),
+        ));
+    }
+
     /// Ends every listener's stream in order.
     pub(super) fn end_streams(&self) {
         self.say(&Say::End);
@@ -225,6 +232,9 @@ impl Modern {
                 state.tasks += 1;
                 let id = format!("task {} of {host}", state.tasks);
                 Ok(json!({"resultType": "task", "taskId": id, "status": "working"}))
+            }
+            "tools/call" if params["name"] == "long" => {
+                Ok(json!({"text": "x".repeat(5 * 1024 * 1024)}))
             }
             "tools/call" if params["name"] == "ask" => match &params["requestState"] {
                 Value::Null => {

@@ -5,7 +5,7 @@ use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::memory::{MemoryNetwork, example};
 use proxy::network::Network as _;
-use proxy::server::Server;
+use proxy::server::{Control, Server};
 use proxy::settings::Settings;
 use std::sync::Arc;
 
@@ -29,11 +29,21 @@ pub(crate) fn start_proxy(
     network: &MemoryNetwork,
     settings: &Settings,
 ) -> (Arc<Gateway>, ClockSource) {
+    let (gateway, clock, _) = start_controlled(network, settings);
+    (gateway, clock)
+}
+
+/// The same, with what controls it.
+pub(crate) fn start_controlled(
+    network: &MemoryNetwork,
+    settings: &Settings,
+) -> (Arc<Gateway>, ClockSource, Control) {
     let gateway = Gateway::new(settings).unwrap();
     let options = gateway.server_settings(settings);
     let ours = network.seen_from(example::address(1).ip());
     let clock = ClockSource::seeded(1);
     let server = Server::bind(ours, Arc::clone(&gateway), clock, &options).unwrap();
+    let control = server.control();
     tokio::task::spawn_local(server.run_local());
-    (gateway, clock)
+    (gateway, clock, control)
 }

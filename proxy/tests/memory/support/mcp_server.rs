@@ -48,6 +48,8 @@ struct State {
     tools: Option<&'static str>,
     /// It lets its client poll for its next answer.
     polls: bool,
+    /// It begins its next answer with an event id, and is long at work.
+    primes: bool,
     /// How long it takes to make a session; how many it makes now, and the most it ever did at once.
     slow: Duration,
     making: usize,
@@ -167,6 +169,11 @@ impl McpServer {
     /// It gives an event id in place of its next answer, and ends the stream.
     pub(crate) fn poll_next(&self) {
         self.state.borrow_mut().polls = true;
+    }
+
+    /// It gives an event id before its next answer, which takes for ever.
+    pub(crate) fn prime_next(&self) {
+        self.state.borrow_mut().primes = true;
     }
 
     /// It answers calls with events, and dies after so many.
@@ -318,6 +325,11 @@ impl McpServer {
             put(wire, chunk("id: e1\nretry: 50\ndata:\n\n").as_bytes()).await?;
             put(wire, b"0\r\n\r\n").await?;
             return Ok(());
+        }
+        if std::mem::take(&mut self.state.borrow_mut().primes) {
+            put(wire, EVENTS).await?;
+            put(wire, chunk("id: e1\nretry: 50\ndata:\n\n").as_bytes()).await?;
+            std::future::pending::<()>().await;
         }
         let Some(events) = events else {
             return respond(wire, "200 OK", "", &result).await;

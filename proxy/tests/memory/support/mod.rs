@@ -21,7 +21,7 @@ mod world;
 pub(crate) use client::{Ask, CLIENT, Client, chunk};
 pub(crate) use gate::{Gate, group, route};
 pub(crate) use hooks::{Logged, Watch, reply};
-pub(crate) use host::{serve_each, start_proxy};
+pub(crate) use host::{serve_each, start_controlled, start_proxy};
 pub(crate) use ledger::{Entry, Ledger};
 pub(crate) use mcp_server::McpServer;
 pub(crate) use peer::Peer;
