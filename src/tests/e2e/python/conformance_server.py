@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Annotated
 
+from accepting import accept_settings
 from event_log import EventLog, per_session
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument, UserMessage
@@ -16,13 +17,9 @@ from mcp_types import (
     MISSING_REQUIRED_CLIENT_CAPABILITY,
     Completion,
     ContentBlock,
-    EmptyResult,
     InputRequiredResult,
     SamplingMessage,
-    SetLevelRequestParams,
-    SubscribeRequestParams,
     TextContent,
-    UnsubscribeRequestParams,
 )
 from pydantic import Field, TypeAdapter
 from serving import add_options, serve
@@ -247,17 +244,6 @@ async def complete(ref, argument, context):
     return Completion(values=[], total=0, has_more=False)
 
 
-async def accept(ctx, params):
-    """Subscriptions and levels are accepted."""
-    return EmptyResult()
-
-
-for method, params in {
-    "resources/subscribe": SubscribeRequestParams,
-    "resources/unsubscribe": UnsubscribeRequestParams,
-    "logging/setLevel": SetLevelRequestParams,
-}.items():
-    server._lowlevel_server.add_request_handler(method, params, accept)
-
+accept_settings(server)
 app = server.streamable_http_app(event_store=EventLog(), retry_interval=100)
 serve(per_session(app), options)

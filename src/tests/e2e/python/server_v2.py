@@ -5,6 +5,7 @@ import asyncio
 import os
 import warnings
 
+from accepting import accept_settings
 from event_log import EventLog, per_session
 from holds import Holds
 from mcp import MCPError
@@ -17,18 +18,14 @@ from mcp_types import (
     CreateMessageRequestParams,
     ElicitRequest,
     ElicitRequestFormParams,
-    EmptyResult,
     InputRequiredResult,
     ListResourcesResult,
     PaginatedRequestParams,
     PromptReference,
     Resource,
     SamplingMessage,
-    SetLevelRequestParams,
-    SubscribeRequestParams,
     TextContent,
     ToolAnnotations,
-    UnsubscribeRequestParams,
 )
 from pydantic import BaseModel
 from serving import add_options, serve
@@ -174,17 +171,8 @@ async def complete(ref, argument, context):
     return Completion(values=[name for name in names if name.startswith(argument.value)])
 
 
-async def accept(ctx, params):
-    """Subscriptions and levels are accepted; `announce` sends everything anyway."""
-    return EmptyResult()
-
-
-for method, params in {
-    "resources/subscribe": SubscribeRequestParams,
-    "resources/unsubscribe": UnsubscribeRequestParams,
-    "logging/setLevel": SetLevelRequestParams,
-}.items():
-    server._lowlevel_server.add_request_handler(method, params, accept)
+# `announce` sends everything anyway.
+accept_settings(server)
 
 
 @server.custom_route("/sessions", methods=["GET"])
