@@ -69,6 +69,8 @@ pub(super) struct Mcp {
     pub(super) listen: Option<Listen>,
     /// The answer of a peer that would not take the MCP session with this credential.
     pub(super) denied: Option<Reply>,
+    /// What the other peers are to its MCP session, once its own is lost.
+    pub(super) others: Others,
     /// Its peer did not know the MCP session, and another place was asked for.
     pub(super) unknown: bool,
     /// The upstream session in whose words it is told: 1 is the first.
@@ -96,6 +98,16 @@ pub(super) struct Mcp {
     pub(super) safe: Option<bool>,
     /// How often a legacy peer refused to say what it speaks.
     pub(super) moves: u8,
+}
+
+/// What the other peers are to an MCP session whose own is lost.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Others {
+    /// They could not be asked, and may take it later.
+    OutOfReach,
+    /// They do not take it.
+    #[default]
+    Unfit,
 }
 
 impl Ctx {
@@ -148,6 +160,7 @@ impl Mcp {
             again: Again::default(),
             listen: None,
             denied: None,
+            others: Others::default(),
             unknown: false,
             told: 1,
             resumes: None,

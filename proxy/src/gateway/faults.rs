@@ -1,7 +1,7 @@
 //! What clients are told when no peer answers, in a form that none of them dies of.
 
 use super::continuity::{self, Bindings};
-use super::ctx::Ctx;
+use super::ctx::{Ctx, Mcp, Others};
 use super::discover;
 use crate::error::{AttemptError, Phase, ProxyError};
 use crate::hooks::{Reply, RetryDecision};
@@ -42,8 +42,7 @@ pub(super) async fn failure(
         }
     }
     if mcp.session.is_some() && fault.delivery == Delivery::NotSent && is_loss(error) {
-        // The peer is lost and nothing was sent: a clean "session not found".
-        fault.cause = Cause::SessionLost;
+        fault.cause = unmoved(mcp);
     }
     let bound = mcp.session.is_none() && mcp.target.as_ref().is_some_and(|to| to.pin.is_some());
     if bound && fault.delivery == Delivery::NotSent && is_loss(error) {
@@ -63,6 +62,19 @@ pub(super) async fn failure(
         return reply;
     }
     from(fault_reply(mcp.facts.era, &mcp.asked(), &fault))
+}
+
+/// Why a request of an MCP session was not sent whose peer is lost, and which no other took over.
+pub(super) fn unmoved(mcp: &Mcp) -> Cause {
+    // "Session not found" is the end of it for every SDK, and as long as peers are only out of reach
+    // it can go on. Without an id there is but a status to tell that, and the Python client 1.x
+    // survives no other than 404.
+    let asks = matches!(mcp.asked(), Asked::Batch(_) | Asked::Request(_));
+    if mcp.others == Others::OutOfReach && asks {
+        Cause::NoPeer
+    } else {
+        Cause::SessionLost
+    }
 }
 
 /// Whether the peer is lost, and not merely busy.

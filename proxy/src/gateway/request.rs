@@ -107,7 +107,11 @@ pub(super) async fn target(
     // The peer has left the group.
     let gone = ProxyError::NoPeer(NoPeer::NoneUsable);
     let moved = continuity::relocate(bindings, session, Lost::Unanswered(&gone), ctx).await;
-    moved.ok_or_else(|| faults::refuse(Cause::SessionLost, ctx))
+    let cause = ctx
+        .mcp
+        .as_deref()
+        .map_or(Cause::SessionLost, faults::unmoved);
+    moved.ok_or_else(|| faults::refuse(cause, ctx))
 }
 
 /// What the route has it otherwise than the group.

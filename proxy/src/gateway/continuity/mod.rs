@@ -15,6 +15,7 @@ pub(super) use doubt::{DOUBTED, UNKNOWN, credential, is_stale, may_end};
 pub(super) use streams::{Answering, Origin, Standing, Track, as_events};
 
 use super::Ctx;
+use super::ctx::Others;
 use super::faults;
 use crate::error::ProxyError;
 use crate::hooks::{Lost, Target};
@@ -120,8 +121,10 @@ pub(super) async fn relocate(
             Err(stays) => {
                 account::stayed(&group, &from, reason, &stays);
                 if !stream {
-                    if let Stays::Denied(reply) = stays {
-                        mcp.denied = Some(reply);
+                    match stays {
+                        Stays::Denied(reply) => mcp.denied = Some(reply),
+                        Stays::NoPeer => {}
+                        Stays::OutOfReach => mcp.others = Others::OutOfReach,
                     }
                     return None;
                 }

@@ -70,9 +70,29 @@ fn rule_8_a_session_waits_for_a_peer_that_returns() {
 }
 
 #[test]
-fn rule_8_a_session_that_no_peer_takes_is_told_so_in_time() {
+fn rule_19_a_session_that_no_peer_can_be_asked_for_is_told_so_in_time_and_goes_on_later() {
     run(async {
-        let (_world, mut client) = without_peers().await;
+        let (world, mut client) = without_peers().await;
+        let reply = within(Duration::from_secs(10), client.call("tools/call")).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let told = reply.text();
+        assert!(told.contains("\"id\":7"), "{told}");
+        assert!(told.contains("\"code\":-31001"), "{told}");
+        assert!(told.contains("\"delivery\":\"not_sent\""), "{told}");
+        world.servers[1].revive();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(host(&client.call("tools/call").await), "3");
+    });
+}
+
+#[test]
+fn rule_8_a_session_that_no_peer_takes_is_told_that_it_is_gone() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        client.initialize().await;
+        world.servers[0].kill();
+        world.servers[1].refuse_next("400 Bad Request");
         let reply = within(Duration::from_secs(10), client.call("tools/list")).await;
         assert_eq!(reply.status, 404, "{}", reply.text());
     });
