@@ -60,11 +60,15 @@ pub(super) async fn reopen(session: &mut Session, ctx: &mut Ctx) -> Option<Targe
         }
         metrics.failed.increment(Loss::Cut);
         tracing::warn!(group = base.group.name(), "legacy_stream_not_migrated");
-        if let Some(offered) = stream.offered(pause).await {
-            // Rule 9: the client has come back with the credential it has now.
-            headers = offered;
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = match stream.offered(pause).await {
+            Some(offered) => {
+                // Rule 9: the client has come back with the credential it has now. Its message waits
+                // a few seconds only, so peers that are about to return are asked soon.
+                headers = offered;
+                FIRST_PAUSE
+            }
+            None => (pause * 2).min(LONGEST_PAUSE),
+        };
     }
 }
 

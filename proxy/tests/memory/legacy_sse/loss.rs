@@ -1,7 +1,7 @@
 //! The loss of the peer (rule 17).
 
 use super::{INITIALIZE, World, ask};
-use crate::support::run;
+use crate::support::{run, within};
 use proxy::settings::PeerLoss;
 use std::time::Duration;
 
@@ -123,6 +123,26 @@ fn rule_17_a_stream_waits_for_its_only_peer_to_return() {
         }
         assert_eq!(world.moved(), 3);
         assert_eq!(world.servers[0].streams(), 1);
+    });
+}
+
+#[test]
+fn rule_17_a_message_that_waits_has_a_peer_that_returns_found_soon() {
+    run(async {
+        let world = World::of(1, |settings| {
+            settings.groups[0].policy.breaker = None;
+        });
+        let mut client = world.client().await;
+        world.servers[0].kill();
+        // By now the stream looks but every 30 seconds.
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let servers = world.servers.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            servers[0].revive();
+        });
+        let seen = within(Duration::from_secs(5), client.call(1, "tools/call")).await;
+        assert!(seen.contains(r#""id":1,"result":{"host":2}"#), "{seen}");
     });
 }
 
