@@ -108,6 +108,11 @@ class Client:
     program: str
     era: str
 
+    @property
+    def speaks_legacy_sse(self):
+        """Whether it still has the transport of 2024-11-05."""
+        return self.era == "legacy" and self.program != "rmcp"
+
     def driver(self, suite):
         """How it is started to be driven; the eras of one SDK share a process."""
         installed = suite.installed

@@ -88,10 +88,10 @@ class Answer:
 class Client:
     """One session of a driver."""
 
-    def __init__(self, driver, name, url, era, sdk, token=None):
+    def __init__(self, driver, name, url, era, transport, token=None):
         self.driver = driver
         self.name = name
-        self._opening = driver.ask(op="connect", session=name, url=url, era=era, client=sdk, token=token)
+        self._opening = driver.ask(op="connect", session=name, url=url, era=era, transport=transport, token=token)
 
     def connected(self, seconds=PATIENCE):
         """Wait until it is."""

@@ -1,13 +1,14 @@
 // The client of the TypeScript SDK 2.x, in the era that each session asks for, driven by the harness.
 
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { drive } from './driver.mjs';
 
 drive(async (command, fetch, heard) => {
   const versionNegotiation = { mode: command.era === 'legacy' ? 'legacy' : 'auto' };
-  const client = new Client({ name: command.client, version: '0' }, { versionNegotiation, cache: false });
+  const client = new Client({ name: command.session, version: '0' }, { versionNegotiation, cache: false });
   client.fallbackNotificationHandler = async (notification) => heard(notification.method);
-  const transport = new StreamableHTTPClientTransport(new URL(command.url), { fetch });
+  const Transport = command.transport === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
+  const transport = new Transport(new URL(command.url), { fetch });
   await client.connect(transport);
   const version = client.getNegotiatedProtocolVersion();
   if (version >= '2026' !== (command.era === 'modern')) throw new Error(`settled on ${version}`);

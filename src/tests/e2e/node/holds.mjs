@@ -31,6 +31,7 @@ export class Holds {
   /** What both tools do: write the call into the ledger; all points are on the way. The tool's text. */
   async perform(call, progress) {
     await this.at(`${call}.begun`);
+    // One write(2), and no buffer that a `kill -9` would take along.
     appendFileSync(this.#options.ledger, `${call}\n`);
     await this.at(`${call}.done`);
     if (this.armed(`${call}.event`)) {

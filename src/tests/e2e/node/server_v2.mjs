@@ -152,4 +152,7 @@ function serve() {
   return createSecureServer({ ...files, allowHTTP1: true }, listener);
 }
 
-serve().listen(Number(options.port), '127.0.0.1');
+const server = serve();
+// Without a session, a request that meets the end of an idle connection (after 5 s) goes to another server.
+if (options.holds) server.keepAliveTimeout = 60_000;
+server.listen(Number(options.port), '127.0.0.1');

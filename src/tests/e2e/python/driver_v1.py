@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from driver import Driver
 from mcp import ClientSession, McpError, types
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -17,13 +18,24 @@ async def connected(command, driven):
         if isinstance(message, types.ServerNotification):
             driven.heard(message.root.method)
 
+    async with transport(command, driven) as streams:
+        info = types.Implementation(name=command["session"], version="0")
+        async with ClientSession(streams[0], streams[1], message_handler=on_message, client_info=info) as session:
+            await session.initialize()
+            yield session
+
+
+@asynccontextmanager
+async def transport(command, driven):
+    """The streams of the transport that is wanted."""
+    if command["transport"] == "sse":
+        async with sse_client(command["url"]) as streams:
+            yield streams
+        return
     async with create_mcp_http_client() as http:
         http.event_hooks["request"].append(driven.sign)
         async with streamable_http_client(command["url"], http_client=http) as streams:
-            info = types.Implementation(name=command["client"], version="0")
-            async with ClientSession(streams[0], streams[1], message_handler=on_message, client_info=info) as session:
-                await session.initialize()
-                yield session
+            yield streams
 
 
 async def call(session, tool, arguments, progress):

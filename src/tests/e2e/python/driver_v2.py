@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import mcp_types as types
 from driver import Driver
 from mcp import Client, MCPError
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -23,11 +24,12 @@ async def connected(command, driven):
 
     async with create_mcp_http_client() as http:
         http.event_hooks["request"].append(driven.sign)
+        url = command["url"]
         async with Client(
-            streamable_http_client(command["url"], http_client=http),
+            sse_client(url) if command["transport"] == "sse" else streamable_http_client(url, http_client=http),
             mode="legacy" if command["era"] == "legacy" else "auto",
             message_handler=on_message,
-            client_info=types.Implementation(name=command["client"], version="0"),
+            client_info=types.Implementation(name=command["session"], version="0"),
             cache=None,
         ) as client:
             if (client.protocol_version >= "2026") != (command["era"] == "modern"):

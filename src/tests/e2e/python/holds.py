@@ -39,6 +39,7 @@ class Holds:
     async def perform(self, call, progress):
         """What both tools do: write the call into the ledger; all points are on the way. The tool's text."""
         await self.at(f"{call}.begun")
+        # The line leaves in one write(2) when the file is closed; what the kernel has, a `kill -9` of the process leaves.
         with open(self._ledger, "a") as ledger:
             ledger.write(call + "\n")
         await self.at(f"{call}.done")

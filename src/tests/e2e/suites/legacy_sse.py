@@ -9,12 +9,10 @@ from suites.kill import BREAKER, PROBE, RETRY
 from suites.pairs import run_client
 from suites.three_peers import sessions
 
-SPEAKERS = ("python-v1", "python-v2", "typescript-v1", "typescript-v2")
-
 
 def run(suite):
     """The four clients that still speak it."""
-    clients = [client for client in CLIENTS if client.name in SPEAKERS]
+    clients = [client for client in CLIENTS if client.speaks_legacy_sse]
     recorders = Recorders()
     peers = [LEGACY_SSE.start(suite) for _ in range(3)]
     named = [{"name": f"peer-{number}", "url": peer.ready().url} for number, peer in enumerate(peers)]

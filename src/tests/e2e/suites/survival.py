@@ -6,33 +6,33 @@ The same clients, tools and ledgers as in the matrix.
 import base64
 import json
 import threading
-from dataclasses import replace
 
-from harness.catalogue import CLIENTS, server
 from harness.driver import drivers
 from harness.process import Failure
 from harness.recorder import Recorders
-from suites.matrix.batch import MOMENTS, freeze
+from suites.matrix.batch import freeze
 from suites.matrix.cells import Cells
-from suites.matrix.stage import Stage
+from suites.matrix.moments import IDLE, MOMENTS, NOBODY, TOOLS, kind_of, plays, title_of
+from suites.matrix.stage import PROBE, Stage
 
 OFTEN = [("python-v2", "sse-answers")]
 SELDOM = [("python-v1", "json-answers"), ("typescript-v1", "sse-answers"), ("rmcp", "sse-answers"), ("rmcp", "json-answers")]
+# Who is frozen takes connections: only its silence tells.
+QUICK = {"timeout": "1s"}
 
 
 def run(suite):
     """All of it on each kind of server."""
     running, recorders = drivers(suite), Recorders()
     for name, transport in OFTEN + (SELDOM if suite.full else []):
-        kind = replace(server(name), transport=transport)
-        fitting = [each for each in CLIENTS if ("legacy" if each.era == "legacy" else "modern") in kind.eras]
-        stage = Stage(suite, f"{name}-{transport.split('-')[0]}", kind)
+        kind = kind_of(name, transport)
+        stage = Stage(suite, title_of(kind), kind, health_check=PROBE | QUICK)
         for moment in MOMENTS:
-            if moment.answers in (None, transport):
-                freeze(stage, moment, fitting, running, recorders)
+            if moment is not NOBODY and (fitting := plays(kind, [moment])):
+                freeze(stage, fitting, running, recorders)
 
-        def cells(title, stage=stage, fitting=fitting, **more):
-            return Cells(stage, title, fitting, running, recorders, **more)
+        def cells(title, tools=TOOLS, stage=stage, kind=kind):
+            return Cells(stage, title, plays(kind, [IDLE], tools), running, recorders)
 
         _rolling(cells)
         _restarted(cells)

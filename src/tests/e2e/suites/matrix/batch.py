@@ -1,106 +1,102 @@
-"""One moment on one stage: sessions of all clients, the loss of their server, and what becomes of them."""
+"""One loss on one stage: sessions at their moments, the death of their server, and what becomes of them."""
 
 import contextlib
 import time
-from dataclasses import dataclass
 
 from harness.process import Failure
+from suites.matrix.cell import NEXT
 from suites.matrix.cells import Cells
+from suites.matrix.moments import OPENING, STREAM
 
 
-@dataclass(frozen=True)
-class Moment:
-    """When the server is lost: at `point` of a call, if it has one."""
-
-    name: str
-    point: str | None = None
-    # The transport of its servers; None is any.
-    answers: str | None = None
-
-
-IDLE = Moment("idle")
-OPENING = Moment("during initialize")
-STREAM = Moment("a stream open")
-MOMENTS = [
-    IDLE,
-    Moment("before the call runs", "begun", "json-answers"),
-    Moment("before the head", "done", "json-answers"),
-    Moment("in a JSON answer", "body", "json-answers"),
-    Moment("before an event", "done", "sse-answers"),
-    Moment("after an event", "event", "sse-answers"),
-    Moment("in the last event", "body", "sse-answers"),
-    OPENING,
-    STREAM,
-]
-
-
-def kill(stage, moment, clients, drivers, recorders):
-    """`kill -9`; what the callers of the interrupted calls were told."""
-    with Cells(stage, moment.name, clients, drivers, recorders) as cells:
-        victim = _bring(cells, moment)
+def kill(stage, plays, drivers, recorders):
+    """`kill -9` of the one server that all of them live on; what the callers of the interrupted calls were told."""
+    with Cells(stage, "killed", plays, drivers, recorders) as cells:
+        victim = _bring(cells)
         victim.kill()
-        words = {}
-        cells.each(lambda cell: cell.flight and words.update({cell: cell.land()}))
-        _afterwards(cells, moment)
-    return {cell: "failed" if cell.failure else words.get(cell, "") for cell in cells.all}
+        words = _landed(cells)
+        _afterwards(cells)
+    return cells.told(words)
 
 
-def freeze(stage, moment, clients, drivers, recorders):
+def outage(stage, plays, drivers, recorders):
+    """`kill -9` of all servers, then a call of each client, which cannot have been sent; then they are back."""
+    with Cells(stage, "killed", plays, drivers, recorders) as cells:
+        cells.open()
+        stage.down()
+        for cell in cells.alive():
+            cell.begin()
+        words = _landed(cells)
+        stage.up()
+        deadline = time.monotonic() + NEXT
+        cells.each(lambda cell: _comes_back(cell, deadline))
+        _afterwards(cells)
+    return cells.told(words)
+
+
+def freeze(stage, plays, drivers, recorders):
     """`SIGSTOP`: the next calls succeed while the server is frozen, and what it does when it thaws is counted."""
-    with Cells(stage, f"{moment.name}, frozen", clients, drivers, recorders) as cells:
-        victim = _bring(cells, moment)
+    with Cells(stage, "frozen", plays, drivers, recorders) as cells:
+        victim = _bring(cells)
         stage.freeze(victim)
         cells.each(lambda cell: cell.client.connected())
         cells.each(lambda cell: cell.calls())
         stage.thaw(victim)
-        words = {}
-        cells.each(lambda cell: cell.flight and words.update({cell: cell.land()}))
-        _afterwards(cells, moment)
-    return {cell: "failed" if cell.failure else words.get(cell, "") for cell in cells.all}
+        _landed(cells)
+        _afterwards(cells)
 
 
-def _bring(cells, moment):
-    """All sessions to the moment; the server they live on."""
+def _bring(cells):
+    """All sessions to their moments, on one server."""
     stage, victim = cells.stage, cells.stage.active()
-    if moment is OPENING:
-        for cell in cells.alive():
-            stage.holds.arm(f"opening-{cell.name}")
+    cells.open(but=[cell for cell in cells.all if cell.moment is OPENING])
+    for cell in cells.alive():
+        if cell.moment is OPENING:
+            cell.arm(f"opening-{cell.name}")
             cell.connect()
-        cells.each(lambda cell: _stands(stage, f"opening-{cell.name}", victim))
-        return victim
-    cells.open()
-    if moment is STREAM:
-        cells.each(_listens)
-    if moment.point:
-        for cell in cells.alive():
-            cell.begin(moment.point)
-        cells.each(lambda cell: _reached(cell, moment, victim))
+        if cell.moment.point:
+            cell.begin(cell.moment.point)
+    cells.each(lambda cell: _stands(cell, victim))
     return victim
 
 
-def _afterwards(cells, moment):
-    cells.each(lambda cell: cell.client.connected())
-    # All at once, as after a real loss.
-    cells.at_once()
-    cells.each(lambda cell: cell.calls(2))
-    if moment is STREAM:
-        cells.each(_hears)
-    cells.close()
-
-
-def _reached(cell, moment, victim):
-    _stands(cell.stage, cell.point, victim)
-    if moment.answers == "sse-answers" and cell.era == "legacy" and "changes" in cell.stage.kind.has:
+def _stands(cell, victim):
+    if cell.moment is STREAM:
+        _listens(cell)
+    if cell.point:
+        cell.stands(victim)
+    if not cell.flight:
+        return
+    if cell.stage.kind.transport == "sse-answers" and cell.era == "legacy" and "changes" in cell.stage.kind.has:
         # In the modern era, and from a server without sessions, the head comes with the first event.
         _until(lambda: cell.exchange(cell.flight_call).answer, "the head has not come")
-    if moment.point == "event":
+    if cell.moment.point == "event":
         cell.driver.hears(cell.name, f"progress of {cell.flight.number}")
 
 
-def _stands(stage, point, victim):
-    port = stage.holds.reached(point)
-    if port != victim.port:
-        raise Failure(f"{point} was reached on {port} instead of {victim.port}")
+def _landed(cells):
+    words = {}
+    cells.each(lambda cell: cell.flight and words.update({cell: cell.land(cell.moment.words(cell.tool))}))
+    return words
+
+
+def _afterwards(cells):
+    cells.each(lambda cell: cell.client.connected())
+    # All at once, as after a real loss.
+    cells.at_once(NEXT)
+    cells.each(lambda cell: cell.calls(2))
+    cells.each(lambda cell: cell.moment is STREAM and _hears(cell))
+    cells.close()
+
+
+def _comes_back(cell, deadline):
+    """The servers are back. Breakers may be open for a second still: then a call is not sent, and is made again."""
+    told = "not_sent"
+    while told == "not_sent":
+        if time.monotonic() > deadline:
+            raise Failure(f"after {NEXT} s the call is still told {told}")
+        cell.begin()
+        told = cell.land({"success", "not_sent"}, NEXT)
 
 
 def _listens(cell):

@@ -2,21 +2,20 @@
 
 import traceback
 
+from harness.driver import PATIENCE
 from harness.process import Failure
 from suites.matrix.cell import Cell
 
-# One that is said to be safe to repeat, and one that is not.
-TOOLS = ("look", "count")
-
 
 class Cells:
-    """Sessions of all clients, with both tools. On leaving, every cell is a check, and the stage is whole again."""
+    """Sessions on a stage that is whole. On leaving, every cell is a check, and nobody stands anywhere."""
 
-    def __init__(self, stage, title, clients, drivers, recorders, tools=TOOLS):
+    def __init__(self, stage, title, plays, drivers, recorders):
         self.stage, self.title = stage, title
-        self.all = [Cell(stage, sdk, drivers[sdk.program], tool, recorders) for sdk in clients for tool in tools]
+        self.all = [Cell(stage, play, drivers[play.client.program], recorders) for play in plays]
 
     def __enter__(self):
+        self.stage.mend()
         return self
 
     def __exit__(self, *raised):
@@ -24,7 +23,7 @@ class Cells:
             with self.stage.suite.check(f"{self.stage.name}, {self.title}: {cell.title}"):
                 if cell.failure:
                     raise Failure(cell.failure)
-        self.stage.mend()
+        self.stage.holds.release()
         # What has failed may still be open, and would move with every kill.
         for cell in self.all:
             if cell.failure:
@@ -44,19 +43,19 @@ class Cells:
             except Exception:
                 cell.failure = traceback.format_exc()
 
-    def open(self, token=None):
+    def open(self, token=None, but=()):
         """Connect, learn the tools, and call once."""
-        for cell in self.alive():
+        opened = [cell for cell in self.alive() if cell not in but]
+        for cell in opened:
             cell.connect(token)
-        self.each(lambda cell: cell.client.connected())
-        self.each(lambda cell: cell.client.does("tools"))
-        self.each(lambda cell: cell.calls())
+        for step in (lambda cell: cell.client.connected(), lambda cell: cell.client.does("tools"), lambda cell: cell.calls()):
+            self.each(lambda cell, step=step: cell in opened and step(cell))
 
-    def at_once(self):
+    def at_once(self, seconds=PATIENCE):
         """A call of each at the same time, which has to succeed."""
         for cell in self.alive():
             cell.begin()
-        self.each(_lands)
+        self.each(lambda cell: cell.land(seconds=seconds))
 
     def close(self):
         """End the sessions, and compare with the ledger."""
@@ -64,8 +63,6 @@ class Cells:
         executed = self.stage.executed()
         self.each(lambda cell: cell.verify(executed))
 
-
-def _lands(cell):
-    word = cell.land()
-    if word != "success":
-        raise Failure(f"the next call was told {word}")
+    def told(self, words):
+        """What each cell says in the table."""
+        return {cell.play: "failed" if cell.failure else words.get(cell, "ok") for cell in self.all}

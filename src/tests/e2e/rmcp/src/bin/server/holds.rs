@@ -59,6 +59,7 @@ impl Holds {
         progress: impl Future<Output = ()>,
     ) -> io::Result<String> {
         self.at(&format!("{call}.begun")).await;
+        // A `File` has no buffer: the line is one write(2), which a `kill -9` does not undo.
         let mut ledger = OpenOptions::new()
             .append(true)
             .create(true)
