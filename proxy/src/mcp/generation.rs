@@ -60,6 +60,10 @@ pub fn answer(body: &[u8], generation: u32) -> Option<Belongs<Vec<u8>>> {
 /// The message of an event with the id of a server's request tagged; none if it is no request, and
 /// goes as it is.
 pub fn request(message: &str, generation: u32) -> Option<String> {
+    // A list would be read as the members in their order.
+    if !message.trim_ascii_start().starts_with('{') {
+        return None;
+    }
     let envelope: Envelope<'_> = serde_json::from_str(message).ok()?;
     envelope.method?;
     let id = envelope.id?.get();
@@ -146,6 +150,7 @@ mod tests {
         for message in [
             r#"{"jsonrpc":"2.0","id":1,"result":{"method":"x"}}"#,
             r#"{"jsonrpc":"2.0","method":"notifications/message"}"#,
+            r#"["4","ping"]"#,
             "{",
         ] {
             assert_eq!(request(message, 2), None, "{message}");

@@ -85,16 +85,18 @@ impl Reopening<'_> {
     async fn round(&self) -> Option<(PeerIndex, Exchanged)> {
         let group = &self.base.group;
         let (_, from) = self.stream.phase();
+        let lost = group.find(&from.peer);
         let mut tried = Tried::default();
         let mut asked = Tried::default();
-        if let Some(lost) = group.find(&from.peer) {
+        if let Some(lost) = lost {
             tried.insert(lost);
         }
         for _ in 0..group.peers.len() {
-            let peer = choose(group, self.session, None, &tried)?;
-            if asked.contains(peer) {
-                return None;
-            }
+            let new = |peer: &PeerIndex| !asked.contains(*peer);
+            let other = choose(group, self.session, None, &tried).filter(new);
+            // Where no other will have it, the one that was lost may be back.
+            let back = || lost.and_then(|lost| choose(group, self.session, Some(lost), &tried));
+            let peer = other.or_else(back).filter(new)?;
             tried.insert(peer);
             asked.insert(peer);
             let _turn = turn(group, self.session, peer).await?;

@@ -243,6 +243,22 @@ fn rule_8_what_the_client_set_is_set_again() {
 }
 
 #[test]
+fn rule_8_a_stream_goes_nowhere_where_another_revision_is_spoken() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        world.servers[1].speak("2025-03-26");
+        world.servers[0].kill();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(world.moved(), 0);
+        world.servers[0].revive();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let seen = client.call(1, "tools/call").await;
+        assert!(seen.contains(r#""id":1,"result":{"host":2}"#), "{seen}");
+    });
+}
+
+#[test]
 fn rule_17_half_an_event_is_none() {
     run(async {
         let world = World::new();

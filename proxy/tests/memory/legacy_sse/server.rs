@@ -27,6 +27,7 @@ struct State {
     dies: bool,
     requires: Option<&'static str>,
     capabilities: Option<&'static str>,
+    version: Option<&'static str>,
 }
 
 impl Server {
@@ -76,6 +77,11 @@ impl Server {
 
     pub(super) fn set_capabilities(&self, capabilities: &'static str) {
         self.state.borrow_mut().capabilities = Some(capabilities);
+    }
+
+    /// The revision that it speaks, if not that of the transport.
+    pub(super) fn speak(&self, version: &'static str) {
+        self.state.borrow_mut().version = Some(version);
     }
 
     /// It knows its streams no more; they stay open as long as what is given back here is kept.
@@ -196,8 +202,9 @@ impl Server {
         let (id, method) = (&message["id"], &message["method"]);
         if method == "initialize" {
             let capabilities = state.capabilities.unwrap_or("{}");
+            let version = state.version.unwrap_or("2024-11-05");
             let result = format!(
-                r#"{{"protocolVersion":"2024-11-05","capabilities":{capabilities},"serverInfo":{{"name":"s","version":"1"}}}}"#
+                r#"{{"protocolVersion":"{version}","capabilities":{capabilities},"serverInfo":{{"name":"s","version":"1"}}}}"#
             );
             drop(stream.send(answer(id, &result)));
         } else if !id.is_null() && !method.is_null() && !state.silent {

@@ -63,6 +63,11 @@ impl Listener {
         messages.iter().map(kind).collect()
     }
 
+    /// All it has heard since it was last asked.
+    pub(super) fn text(&self) -> String {
+        self.heard.take()
+    }
+
     pub(super) fn ended(&self) -> Option<bool> {
         *self.ended.borrow()
     }

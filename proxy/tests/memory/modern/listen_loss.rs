@@ -138,6 +138,23 @@ fn rule_15_tasks_are_listened_to_where_they_are() {
 }
 
 #[test]
+fn rule_15_half_an_event_is_none() {
+    run(async {
+        let world = World::new(2);
+        let listener = Listener::new(&world, json!({"toolsListChanged": true})).await;
+        let first = serving(&world);
+        world.servers[first].begin_huge_event();
+        settle(SECOND).await;
+        assert!(listener.text().len() > 1024 * 1024);
+        world.servers[first].kill();
+        settle(2 * SECOND).await;
+        let text = listener.text();
+        assert!(text.starts_with("\nevent: incomplete\n\n"), "{text}");
+        assert!(text.contains("\ndata: {"), "{text}");
+    });
+}
+
+#[test]
 fn rule_15_a_listener_goes_on_where_the_settings_of_now_say() {
     run(async {
         let mut world = World::new(1);
@@ -148,6 +165,21 @@ fn rule_15_a_listener_goes_on_where_the_settings_of_now_say() {
         settle_long().await;
         assert_eq!(listener.kinds(), ["tools/list_changed"]);
         assert_eq!(world.servers[1].seen("subscriptions/listen").len(), 1);
+    });
+}
+
+#[test]
+fn rule_15_a_proxy_that_leaves_ends_subscriptions_in_order() {
+    run(async {
+        let world = World::new(1);
+        let listener = Listener::new(&world, json!({"toolsListChanged": true})).await;
+        world.control.shutdown();
+        for _ in 0..33 {
+            settle_long().await;
+        }
+        let kinds = listener.kinds();
+        assert_eq!(kinds, ["subscriptions/acknowledged", "result"]);
+        assert_eq!(listener.ended(), Some(true));
     });
 }
 

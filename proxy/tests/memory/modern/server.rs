@@ -49,6 +49,8 @@ enum Mood {
 enum Say {
     /// Sends an event.
     Event(Value),
+    /// Sends this.
+    Raw(String),
     /// Ends them in order.
     End,
 }
@@ -148,6 +150,11 @@ impl Modern {
         self.say(&Say::Event(
             json!({"jsonrpc": "2.0", "method": "notifications/tasks", "params": {"_meta": {SUBSCRIPTION: "l"}, "taskId": task}}),
         ));
+    }
+
+    /// Begins an event on every listener's stream that is too long to be held back.
+    pub(super) fn begin_huge_event(&self) {
+        self.say(&Say::Raw(format!(": {}", "x".repeat(2 * 1024 * 1024))));
     }
 
     /// Ends every listener's stream in order.
@@ -291,6 +298,7 @@ impl Modern {
         while let Some(say) = receiver.recv().await {
             match say {
                 Say::Event(event) => put(wire, &chunk(&format!("data: {event}\n\n"))).await?,
+                Say::Raw(text) => put(wire, &chunk(&text)).await?,
                 Say::End => {
                     let end = json!({"jsonrpc": "2.0", "id": id, "result": {"resultType": "complete", "_meta": {SUBSCRIPTION: id}}});
                     put(wire, &chunk(&format!("data: {end}\n\n"))).await?;
