@@ -4,7 +4,7 @@
     reason = "a refusal is rare, and is moved once: out of here and downstream"
 )]
 
-use super::continuity::{Bindings, Place};
+use super::continuity::{Bindings, Known, Place};
 use super::ctx::{Ctx, Mcp};
 use super::{addressing, faults};
 use crate::group::Group;
@@ -63,17 +63,18 @@ pub(super) fn admit(
     let first = Place::first(&opened.payload);
     mcp.session = Some(opened);
     let key = || mcp.key(group).unwrap_or_default();
-    let binding = bindings.find(key, session.clock().recent());
-    if binding.as_ref().is_some_and(|binding| binding.is_ended()) {
+    let known = bindings.find(key, session.clock().recent());
+    if matches!(known, Known::Ended) {
         // Rule 5: what its client has ended stays ended.
         group.metrics.mcp_sessions.refused_ended.increment();
         return Err(faults::refuse(Cause::UnknownSession, ctx));
     }
+    let binding = known.living();
     if mcp.asked() == Asked::Moot
         && let Some(Message::Response { id: Some(id) }) = mcp.body.as_deref().map(Message::peek)
+        && let Some(binding) = bindings.enter(key(), session.clock().recent())
     {
-        let now = session.clock().recent();
-        bindings.enter(key(), now).answers(id.json());
+        binding.answers(id.json());
     }
     let resumed = headers.get(&header::LAST_EVENT_ID);
     if let (Some(binding), Some(event)) = (&binding, resumed) {

@@ -82,7 +82,10 @@ pub(super) fn standing(
         return ResponseAction::Transform(Box::new(answering));
     }
     let key = mcp.key(attempt.group).unwrap_or_default();
-    let binding = bindings.enter(key, clock.recent());
+    let Some(binding) = bindings.enter(key, clock.recent()) else {
+        // Its client has ended the MCP session meanwhile: nothing follows it.
+        return ResponseAction::Forward;
+    };
     let pause = Duration::from_micros(clock.entropy() % SPREAD_MICROS);
     let transform = continuity::Standing::new(binding, mcp.track().clone(), origin, pause);
     ResponseAction::Transform(Box::new(transform))

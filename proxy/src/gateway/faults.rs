@@ -36,9 +36,9 @@ pub(super) async fn failure(
         && let Some(key) = ctx.group.as_deref().and_then(|group| mcp.key(group))
     {
         // Its peer is gone, and its client is done with it.
-        let binding = bindings.enter(key, session.clock().now());
-        if continuity::may_end(mcp, &binding, &session.request.headers) {
-            binding.end();
+        let known = bindings.find(|| key, session.clock().now()).living();
+        if continuity::may_end(mcp, known.as_deref(), &session.request.headers) {
+            bindings.end(key);
         }
     }
     if mcp.session.is_some() && fault.delivery == Delivery::NotSent && is_loss(error) {

@@ -189,11 +189,12 @@ fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
     let now = attempt.session.clock().recent();
     let headers = &attempt.session.request.headers;
     if mcp.facts.kind == Kind::End {
-        let binding = bindings.enter(key, now);
         // A peer that does not know it, or not for whoever asks, confirms nothing.
         let unknown = head.status == StatusCode::NOT_FOUND;
-        if head.status.is_success() || unknown && continuity::may_end(mcp, &binding, headers) {
-            binding.end();
+        let known = || bindings.find(|| key, now).living();
+        let may_end = || continuity::may_end(mcp, known().as_deref(), headers);
+        if head.status.is_success() || unknown && may_end() {
+            bindings.end(key);
             ended(attempt, mcp);
         }
     }
@@ -206,17 +207,17 @@ fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
     if opaque && head.status.is_success() {
         // Rule 5: these credentials name nobody, but others can be told from them.
         let incarnation = attempt.group.peer(attempt.peer).known.incarnation();
-        let served = bindings.enter(key, now);
-        served.served(
-            continuity::credential(&attempt.session.request.headers),
-            incarnation,
-        );
+        if let Some(binding) = bindings.enter(key, now) {
+            let credential = continuity::credential(&attempt.session.request.headers);
+            binding.served(credential, incarnation);
+        }
     }
     if let (Some(method), Some(body)) = (mcp.facts.method, &mcp.body)
         && head.status.is_success()
         && Standing::is_about(mcp.facts.method)
+        && let Some(binding) = bindings.enter(key, now)
     {
-        bindings.enter(key, now).note(method, body, attempt.group);
+        binding.note(method, body, attempt.group);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is counted and logged of the moves of MCP sessions.
 
-use super::bindings::Place;
+use super::binding::Place;
 use super::migrate::Stays;
 use crate::error::ProxyError;
 use crate::group::Group;

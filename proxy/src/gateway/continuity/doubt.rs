@@ -1,6 +1,7 @@
 //! Whether a peer still knows an MCP session, where that is in doubt.
 
-use super::bindings::{Binding, Bindings};
+use super::binding::Binding;
+use super::bindings::Bindings;
 use super::migrate::{Life, Move};
 use crate::gateway::ctx::Mcp;
 use crate::group::Group;
@@ -35,6 +36,7 @@ pub(in crate::gateway) fn is_stale(
     suspect
         && bindings
             .find(|| key, now)
+            .living()
             .is_none_or(|binding| binding.found_in() != Some(known.incarnation()))
 }
 
@@ -109,12 +111,12 @@ async fn is_another_s(moving: &Move<'_>) -> bool {
 /// Whether a request may end an MCP session although no peer has said so: its id is bound to whoever
 /// asks, or its peer has served these credentials last. Whoever has only found the id may not, but
 /// where it has always been all that anybody needed (rules 3, 5).
-pub(in crate::gateway) fn may_end(mcp: &Mcp, binding: &Binding, headers: &HeaderMap) -> bool {
+pub(in crate::gateway) fn may_end(mcp: &Mcp, known: Option<&Binding>, headers: &HeaderMap) -> bool {
     let bound = mcp
         .session
         .as_ref()
         .is_some_and(|opened| opened.bound == Bound::Principal);
-    let theirs = match binding.served_to() {
+    let theirs = match known.and_then(Binding::served_to) {
         Some(last) => last == credential(headers),
         None => !headers.contains_key(header::AUTHORIZATION),
     };

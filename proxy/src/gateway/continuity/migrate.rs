@@ -1,7 +1,7 @@
 //! The move of an MCP session to another peer, or to its own that has restarted (rules 8 and 9).
 
 use super::asking::{PATIENCE, choose, path, request, turn};
-use super::bindings::{Binding, Place};
+use super::binding::{Binding, Place};
 use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::initialize::ServerHello;

@@ -3,14 +3,17 @@
 mod account;
 mod again;
 mod asking;
+mod binding;
 mod bindings;
 mod doubt;
+mod ended;
 mod migrate;
 mod streams;
 
 pub(super) use again::Again;
 pub(super) use asking::{PATIENCE, choose, credentials, path, request, turn};
-pub(super) use bindings::{Bindings, Key, Place};
+pub(super) use binding::Place;
+pub(super) use bindings::{Bindings, Key, Known};
 pub(super) use doubt::{DOUBTED, UNKNOWN, credential, is_stale, may_end};
 pub(super) use streams::{Answering, Origin, Standing, Track, as_events};
 
@@ -73,7 +76,8 @@ pub(super) async fn relocate(
         // It lives where there is no such stream: it stays open, and says nothing.
         std::future::pending::<()>().await;
     }
-    let binding = bindings.enter(mcp.key(&group)?, session.clock().now());
+    // What its client has ended meanwhile does not move (rule 5).
+    let binding = bindings.enter(mcp.key(&group)?, session.clock().now())?;
     let opened = mcp.session.as_ref()?;
     let mut from = mcp.place.clone()?;
     let mut pause = FIRST_PAUSE;

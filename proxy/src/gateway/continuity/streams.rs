@@ -1,6 +1,7 @@
 //! Event streams that go on where another peer's stopped.
 
-use super::bindings::{Binding, Bindings, Key};
+use super::binding::Binding;
+use super::bindings::{Bindings, Key};
 use crate::gateway::affinity::Marking;
 use crate::gateway::events::Source;
 use crate::group::Group;
@@ -150,8 +151,8 @@ impl Answering {
             && !ids.is_empty()
             && let Some(origin) = &self.origin
             && let Some((bindings, key)) = &origin.session
+            && let Some(binding) = bindings.enter(*key, self.began)
         {
-            let binding = bindings.enter(*key, self.began);
             binding.polls(event, ids);
         }
     }

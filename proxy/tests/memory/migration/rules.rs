@@ -93,6 +93,23 @@ fn rule_5_a_session_ended_after_its_peer_is_ended_too() {
 }
 
 #[test]
+fn rule_5_a_stream_of_what_its_client_ended_moves_no_more() {
+    run(async {
+        let world = World::new();
+        let mut client = world.client().await;
+        client.initialize().await;
+        let mut stream = Stream::open(&world, &client).await;
+        stream.until("\"hello\":2").await;
+        let end = client.head("DELETE");
+        assert_eq!(client.client.ask(&end).await.unwrap().status, 200);
+        world.servers[0].kill();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(world.moved(), 0);
+        assert_eq!(world.servers[1].seen().len(), 0);
+    });
+}
+
+#[test]
 fn rule_8_requests_that_wait_share_one_move() {
     run(async {
         let world = World::new();
