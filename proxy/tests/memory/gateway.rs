@@ -1,12 +1,13 @@
 //! The shipped hooks before scripted MCP peers: what is repeated, and what no side may see.
 
 use crate::support::run;
+use http::{HeaderValue, header};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::memory::{MemoryNetwork, example};
 use proxy::network::Network as _;
 use proxy::server::Server;
-use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, Probe, Settings};
+use proxy::settings::{FieldValue, GroupSettings, ListenerSettings, PeerSettings, Probe, Settings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -55,7 +56,7 @@ async fn request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
 }
 
 /// A gateway on host 1 before hosts 2 and 3, the first of them preferred.
-fn gateway(network: &MemoryNetwork) {
+fn gateway(network: &MemoryNetwork, change: impl FnOnce(&mut GroupSettings)) {
     let peers = [2, 3].map(|host| {
         let mut peer = PeerSettings::at(format!("peer-{host}"), example::address(host));
         peer.peer.priority = host.into();
@@ -64,6 +65,7 @@ fn gateway(network: &MemoryNetwork) {
     let mut group = GroupSettings::new("g", peers.to_vec());
     group.health_check.probe = Some(Probe::None);
     group.policy.retry.attempts = 2;
+    change(&mut group);
     let settings = Settings {
         listeners: vec![ListenerSettings::new(example::address(1))],
         groups: vec![group],
@@ -93,12 +95,14 @@ fn world(first: Option<&'static str>, second: Option<&'static str>) -> (MemoryNe
     let asked = Asked::default();
     peer(&network, 2, &asked, first);
     peer(&network, 3, &asked, second);
-    gateway(&network);
+    gateway(&network, |_| {});
     (network, asked)
 }
 
 const POST: &str = "POST /mcp HTTP/1.1\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream";
 const RESULT: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 36\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}";
+const CUT: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 36\r\n\r\n{\"jsonrpc\"";
 const BUSY: &str =
     "HTTP/1.1 503 Busy\r\nmcp-session-id: raw-upstream\r\ncontent-length: 4\r\n\r\nbusy";
 
@@ -122,20 +126,23 @@ fn the_body_has_the_last_word_before_a_repeat() {
     }
 }
 
-/// Rules 4 and 19: an answer that was set aside is shaped like any other.
+/// Rules 4 and 19: an answer that was set aside is shaped like any other, also when the better one
+/// broke off while it was held.
 #[test]
 fn a_kept_answer_leaks_no_session_and_no_bare_status() {
-    run(async {
-        let (network, asked) = world(Some(BUSY), None);
-        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-        let answer = ask(&network, POST, body).await;
-        assert_eq!(asked.borrow().len(), 2);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        assert!(
-            answer.contains(r#""id":1"#) && !answer.contains("raw-upstream"),
-            "{answer}"
-        );
-    });
+    for better in [None, Some(CUT)] {
+        run(async {
+            let (network, asked) = world(Some(BUSY), better);
+            let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+            let answer = ask(&network, POST, body).await;
+            assert_eq!(asked.borrow().len(), 2);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+            assert!(
+                answer.contains(r#""id":1"#) && !answer.contains("raw-upstream"),
+                "{answer}"
+            );
+        });
+    }
 }
 
 /// Rule 3: an id that was not opened here reaches no peer. Rule 23: what we read is not coded.
@@ -155,6 +162,25 @@ fn a_modern_request_carries_no_session_and_asks_for_plain_text() {
         let (_, request) = asked.borrow().first().cloned().unwrap();
         assert!(!request.contains("mcp-session-id"), "{request}");
         assert!(request.contains("accept-encoding: identity"), "{request}");
+    });
+}
+
+/// Rule 23, whatever the operator wants of other requests.
+#[test]
+fn edits_of_the_head_do_not_have_an_answer_coded() {
+    run(async {
+        let network = MemoryNetwork::new(example::address(9).ip());
+        let asked = Asked::default();
+        peer(&network, 2, &asked, Some(RESULT));
+        let gzip = FieldValue::Fixed(HeaderValue::from_static("gzip"));
+        gateway(&network, |group| {
+            group.headers.request.set = vec![(header::ACCEPT_ENCODING, gzip)];
+        });
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        ask(&network, POST, body).await;
+        let (_, request) = asked.borrow().first().cloned().unwrap();
+        assert!(request.contains("accept-encoding: identity"), "{request}");
+        assert!(!request.contains("gzip"), "{request}");
     });
 }
 

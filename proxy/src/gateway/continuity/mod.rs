@@ -41,7 +41,6 @@ pub(super) async fn relocate(
     let reason = account::reason(&lost);
     let headers = credentials(session, ctx);
     let mcp = ctx.mcp.as_mut()?;
-    mcp.held = 0;
     let base = mcp.target.clone()?;
     if matches!(lost, Lost::Cut) || mcp.again.has_begun() {
         let attempts = base.retry_policy().attempts;
