@@ -39,6 +39,8 @@ pub(super) struct ProbeSession {
     server: Option<u64>,
     /// When its tools were last read.
     listed: Option<Time>,
+    /// When it was last asked in both ways.
+    learned: Option<Time>,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +59,15 @@ struct Held {
     version: HeaderValue,
 }
 
+impl ProbeSession {
+    /// A peer without sessions never refuses a `ping`, however often it has started over, perhaps as
+    /// something that speaks more. To ask it costs it no session either.
+    fn may_be_outdated(&self, now: Time) -> bool {
+        let pinged = matches!(&self.way, Way::Ping(held) if held.id.is_none());
+        pinged && self.learned.is_none_or(|learned| now >= learned + EVERY)
+    }
+}
+
 /// What one request found, when that settles the probe.
 enum Step<T> {
     Done(Finding),
@@ -73,6 +84,9 @@ pub(super) struct Probe<'a, N: Network, H: Hooks> {
 impl<N: Network, H: Hooks> Probe<'_, N, H> {
     /// One probe.
     pub(super) async fn run(&self, session: &mut ProbeSession) -> Result<Finding, Failed> {
+        if session.may_be_outdated(self.thread.clock.now()) {
+            session.way = Way::Learn;
+        }
         let kept = match &session.way {
             Way::Learn => None,
             Way::Discover => match self.discover(session).await? {
@@ -96,6 +110,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
             self.restarted("probe_session_lost");
             session.way = Way::Learn;
         }
+        session.learned = Some(self.thread.clock.now());
         self.learn(session).await
     }
 
@@ -268,3 +283,6 @@ fn greeted(response: &Response<Bytes>, version: Option<Version>) -> Held {
 fn failed(status: StatusCode) -> Failed {
     Failed(format!("status {}", status.as_u16()))
 }
+
+/// Between two looks at what a peer without sessions speaks.
+const EVERY: Duration = Duration::from_secs(60);

@@ -32,6 +32,28 @@ fn what_a_peer_speaks_is_known_from_its_probes() {
     }
 }
 
+/// It never refuses a `ping`, so nothing else would ever tell.
+#[test]
+fn a_peer_without_sessions_that_speaks_more_after_a_restart_is_found_out() {
+    run(async {
+        let world = World::new(&[Speaks::Both]);
+        {
+            let mut state = world.servers[0].state();
+            state.keeps_sessions = false;
+            state.refuses_discover = Some((500, -32603));
+        }
+        let modern = || {
+            let eras = world.group.peers[0].known.eras();
+            eras.serves(Era::Modern)
+        };
+        settle(10 * SECOND).await;
+        assert_eq!(modern(), Serves::No);
+        world.servers[0].state().refuses_discover = None;
+        settle(90 * SECOND).await;
+        assert_eq!(modern(), Serves::Yes);
+    });
+}
+
 /// The preferred peer serves the other era. The client does not wait: the proxy does.
 #[test]
 fn rule_25_requests_go_to_peers_that_serve_their_era() {
