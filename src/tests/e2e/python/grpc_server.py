@@ -65,19 +65,32 @@ def fail_late(message, context):
     context.abort(grpc.StatusCode[message.decode()], "after two")
 
 
-def wait(message, context):
-    """Never answer; note when nobody waits any more."""
+def until_left(message, context):
+    """An event for when nobody waits any more, of which note is taken. To be asked for before anything is sent: a
+    call that has ended already is not gone on with."""
     ended = threading.Event()
-    context.add_callback(ended.set)
-    ended.wait(30)
-    note(f"{message.decode()} ended")
+
+    def leave():
+        note(f"{message.decode()} ended")
+        ended.set()
+
+    if not context.add_callback(leave):
+        leave()
+    return ended
+
+
+def wait(message, context):
+    """Never answer."""
+    until_left(message, context).wait(30)
     return b""
 
 
 def wait_late(message, context):
     """One message, and then as `wait`."""
+    ended = until_left(message, context)
     yield b"one"
-    yield wait(message, context)
+    ended.wait(30)
+    yield b""
 
 
 def left(message, context):
