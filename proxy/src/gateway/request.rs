@@ -107,11 +107,13 @@ pub(super) async fn target(
     // The peer has left the group.
     let gone = ProxyError::NoPeer(NoPeer::NoneUsable);
     let moved = continuity::relocate(bindings, session, Lost::Unanswered(&gone), ctx).await;
-    let cause = ctx
-        .mcp
-        .as_deref()
-        .map_or(Cause::SessionLost, faults::unmoved);
-    moved.ok_or_else(|| faults::refuse(cause, ctx))
+    // Rule 9: a peer's refusal of the credential answers the request that came with it.
+    let denied = ctx.mcp.as_mut().and_then(|mcp| mcp.denied.take());
+    let refused = || {
+        let mcp = ctx.mcp.as_deref();
+        faults::refuse(mcp.map_or(Cause::SessionLost, faults::unmoved), ctx)
+    };
+    moved.ok_or_else(|| denied.unwrap_or_else(refused))
 }
 
 /// What the route has it otherwise than the group.

@@ -146,7 +146,8 @@ impl<'a> Message<'a> {
 
     /// Whether the body may be sent again after it may have reached a peer:
     /// [`Repeat::Always`] or [`Repeat::Never`]. A batch is never split, so it is safe only if
-    /// every part of it is (rule 19).
+    /// every part of it is (rule 19). `tools` says of the tool of a name, or of a call without one,
+    /// whether it may run twice.
     pub fn repeat(&self, tools: impl Fn(Option<&str>) -> bool + Copy) -> Repeat {
         match self {
             Self::Request(request) => request.repeat(tools),

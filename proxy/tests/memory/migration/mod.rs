@@ -14,7 +14,9 @@ use crate::support::{Ask, Client, McpServer, Reply, start_proxy};
 use proxy::clock::ClockSource;
 use proxy::gateway::Gateway;
 use proxy::memory::{MemoryNetwork, example};
-use proxy::settings::{GroupSettings, ListenerSettings, PeerSettings, Probe, Settings};
+use proxy::settings::{
+    GroupSettings, ListenerSettings, PeerSettings, Probe, SealKey, SessionSettings, Settings,
+};
 use std::sync::Arc;
 
 /// Servers on hosts 2 and 3, the first preferred, and a gateway on host 1.
@@ -44,6 +46,14 @@ impl World {
         let settings = Settings {
             listeners: vec![ListenerSettings::new(example::address(1))],
             groups: vec![group],
+            // Worlds are replicas of one another: the ids of one open in all.
+            session: SessionSettings {
+                keys: vec![SealKey {
+                    id: "k".to_owned(),
+                    secret: [7; 32],
+                }],
+                ..SessionSettings::default()
+            },
             ..Settings::default()
         };
         let (gateway, clock) = start_proxy(&network, &settings);

@@ -184,6 +184,25 @@ fn rule_9_the_request_brings_its_own_credential_and_gets_the_peer_s_refusal() {
 }
 
 #[test]
+fn rule_9_the_refusal_is_told_too_where_the_peer_of_before_has_left_the_group() {
+    run(async {
+        let before = World::with(|group| "gone".clone_into(&mut group.peers[0].peer.name));
+        let mut client = before.client().await;
+        client.initialize().await;
+        let world = World::new();
+        for server in &world.servers {
+            server.require("Bearer new");
+        }
+        let mut here = world.client().await;
+        here.session.clone_from(&client.session);
+        let reply = here.call("tools/list").await;
+        assert_eq!(reply.status, 401, "{}", reply.text());
+        here.credential = Some("Bearer new".to_owned());
+        assert_eq!(host(&here.call("tools/list").await), "2");
+    });
+}
+
+#[test]
 fn rule_12_answers_to_a_server_that_is_gone_are_taken_and_dropped() {
     run(async {
         let world = World::new();
