@@ -62,8 +62,8 @@ class Stage:
         try:
             self.whole(10)
         except Failure as failure:
-            # Seen on a busy machine: a peer of both eras is taken for one of the legacy era at its first probe, and one
-            # without sessions is not asked again.
+            # Seen now and then: a peer of both eras is taken for one of the legacy era at its first probe, and one
+            # without sessions is asked again only after a minute.
             suite.say(f"{name}: a new proxy asks again; {failure}")
             self.renew()
 
