@@ -225,6 +225,7 @@ impl<N: Network, H: Hooks> Attempts<'_, N, H> {
 
     /// The next piece of a body that is looked at before the commit, within the idle bound.
     async fn read(&self, answer: &mut Answer<N>) -> Option<Result<Bytes, ()>> {
+        // No timer for what is here already.
         let at_once = std::future::poll_fn(|cx| Poll::Ready(poll_data(&mut answer.connection, cx)));
         if let Poll::Ready(data) = at_once.await {
             return data;

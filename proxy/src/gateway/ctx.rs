@@ -10,6 +10,7 @@ use crate::group::Group;
 use crate::hooks::{Reply, Target};
 use crate::mcp::sealed::Opened;
 use crate::mcp::{Asked, Context, Facts, Id, Kind, Message, Principal, agree};
+use crate::session::Session;
 use crate::settings::{HeaderEdits, RouteSettings};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -82,7 +83,7 @@ pub(super) struct Mcp {
     /// What its MCP session is known by, once that was worked out.
     key: OnceCell<Key>,
     /// For whom its answer is made, once that was worked out.
-    pub(super) context: OnceCell<Context>,
+    context: OnceCell<Context>,
     /// The attempt whose answer is held until it is whole, and needs no other look at its head; 0:
     /// none.
     pub(super) held: u32,
@@ -208,6 +209,15 @@ impl Mcp {
         let payload = &self.session.as_ref()?.payload;
         let key = || Key::of(group.name(), &payload.peer, &payload.upstream);
         Some(*self.key.get_or_init(key))
+    }
+
+    /// For whom the answer is made.
+    pub(super) fn context(&self, session: &Session) -> Context {
+        if !self.facts.carries.credential && self.principal.is_none() {
+            return Context::ANONYMOUS;
+        }
+        let digest = || Context::of(self.principal.as_ref(), &session.request.headers);
+        *self.context.get_or_init(digest)
     }
 
     /// The upstream session behind its MCP session: 1 is the first.

@@ -1,6 +1,6 @@
 //! Watching lists of tools go by.
 
-use super::ctx::{Ctx, Mcp};
+use super::ctx::Ctx;
 use crate::group::Group;
 use crate::hooks::{Attempt, Prefix, ResponseAction, Stop, Transform};
 use crate::known::Page;
@@ -148,17 +148,6 @@ impl fmt::Debug for Tap {
         f.debug_struct("Tap")
             .field("page", &self.page)
             .finish_non_exhaustive()
-    }
-}
-
-impl Mcp {
-    /// For whom the answer is made.
-    pub(super) fn context(&self, session: &crate::session::Session) -> Context {
-        if !self.facts.carries.credential && self.principal.is_none() {
-            return Context::ANONYMOUS;
-        }
-        let digest = || Context::of(self.principal.as_ref(), &session.request.headers);
-        *self.context.get_or_init(digest)
     }
 }
 

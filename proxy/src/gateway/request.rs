@@ -231,6 +231,7 @@ pub(super) fn edit(attempt: &Attempt<'_>, head: &mut UpstreamHead<'_>, ctx: &mut
             head.remove(&http_header::ORIGIN);
         }
         if ctx.edits().any(|edits| !edits.request.is_empty()) {
+            // What the operator wants of other requests is no reason to have this answer coded.
             head.set(http_header::ACCEPT_ENCODING, IDENTITY);
         }
     }

@@ -25,6 +25,19 @@ async fn upstream(world: &World, client: &mut Mcp) -> String {
     of.unwrap().session.clone().unwrap()
 }
 
+/// A peer whose prober has seen it start over, and which still knows one session: that of this
+/// client, by this id. `since` is what has passed after it forgot the others.
+async fn remembered(since: Duration) -> (World, Mcp, String) {
+    let world = probed();
+    let mut client = world.client().await;
+    client.initialize().await;
+    let upstream = upstream(&world, &mut client).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.servers[0].forget_all_but(&upstream);
+    tokio::time::sleep(since).await;
+    (world, client, upstream)
+}
+
 #[test]
 fn rule_5_a_session_whose_peer_was_seen_to_start_over_moves_before_its_request_is_sent() {
     run(async {
@@ -51,13 +64,7 @@ fn rule_5_a_session_whose_peer_was_seen_to_start_over_moves_before_its_request_i
 #[test]
 fn a_session_that_its_peer_still_knows_stays_whatever_the_prober_saw() {
     run(async {
-        let world = probed();
-        let mut client = world.client().await;
-        client.initialize().await;
-        let upstream = upstream(&world, &mut client).await;
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        world.servers[0].forget_all_but(&upstream);
-        tokio::time::sleep(Duration::from_secs(30)).await;
+        let (world, mut client, upstream) = remembered(Duration::from_secs(30)).await;
         let of_ours = |text: &str| {
             let seen = world.servers[0].seen();
             let ours = seen
@@ -79,13 +86,7 @@ fn a_session_that_its_peer_still_knows_stays_whatever_the_prober_saw() {
 #[test]
 fn a_peer_that_does_not_say_whether_it_knows_a_session_is_sent_the_request() {
     run(async {
-        let world = probed();
-        let mut client = world.client().await;
-        client.initialize().await;
-        let upstream = upstream(&world, &mut client).await;
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        world.servers[0].forget_all_but(&upstream);
-        tokio::time::sleep(Duration::from_millis(30_500)).await;
+        let (world, mut client, _) = remembered(Duration::from_millis(30_500)).await;
         world.servers[0].refuse_next("500 Internal Server Error");
         assert_eq!(host(&client.call("tools/call").await), "2");
         assert_eq!(world.servers[0].count("tools/call"), 1);
