@@ -1,6 +1,6 @@
 //! An exchange of the hooks' own with a peer, besides the request they serve.
 
-use crate::attempts::{Answer, Bounds, Failed, PROBE_PATIENCE, PROBE_PAUSE, acquire, send};
+use crate::attempts::{Answer, Bounds, Failed, Wait, acquire, send};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Hooks, Target};
@@ -11,7 +11,7 @@ use crate::upload::Upload;
 use crate::upstream::{Connection, UpstreamHead};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header, response};
-use lb::{NoPeer, Outcome, PeerIndex, Pick, PickRequest, PinLoss, Tried};
+use lb::{Outcome, PeerIndex, Pick, PickRequest, Tried};
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -139,15 +139,15 @@ async fn ask<N: Network, H: Hooks>(
         repeatable: false,
         retry_same: false,
     };
-    let asked = thread.clock.now();
+    let mut wait = Wait::default();
     let (mut pick, began) = loop {
         let now = thread.clock.now();
         match group.lb.pick(&wanted, now, thread.clock.entropy()) {
             Ok(pick) => break (pick, now),
-            Err(NoPeer::PinLost(_, PinLoss::HalfOpen)) if now.since(asked) < PROBE_PATIENCE => {
-                tokio::time::sleep(PROBE_PAUSE).await;
-            }
-            Err(none) => return Err(ProxyError::NoPeer(none)),
+            Err(none) => match wait.pause(&none, now) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(ProxyError::NoPeer(none)),
+            },
         }
     };
     let target = Target::peer(Arc::clone(&group), peer);

@@ -112,7 +112,7 @@ pub fn describe(error: &ProxyError) -> Failed {
             token: "proxy_internal_error",
             retry_after: None,
         },
-        ProxyError::NoPeer(NoPeer::AllOpen { retry_after }) => {
+        ProxyError::NoPeer(NoPeer::AllOpen { retry_after, .. }) => {
             busy("destination_unavailable", *retry_after)
         }
         ProxyError::NoPeer(NoPeer::Busy) => busy("connection_limit_reached", A_SECOND),

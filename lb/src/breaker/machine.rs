@@ -122,6 +122,15 @@ impl Breaker {
         }
     }
 
+    /// Whether it is half-open with a slot that is free or was taken a moment ago.
+    pub(crate) fn is_probed(&self, policy: &BreakerPolicy, now: Time) -> bool {
+        let State::HalfOpen { leases, .. } = &self.state else {
+            return false;
+        };
+        let young = |lease: &Lease| now + policy.probe_lease < lease.expires + MOMENT;
+        has_slot(leases, policy) || leases.iter().any(young)
+    }
+
     /// Opens a closed breaker; anything that is not of its present epoch is too late.
     pub(crate) fn trip(
         &mut self,
@@ -315,6 +324,8 @@ fn first_expiry(leases: &[Lease]) -> Time {
         .unwrap_or(Time::ZERO)
 }
 
+/// A probe that takes longer than this has found a peer that hangs: nobody waits for it.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Closed for so long takes one opening back: a peer that flaps keeps its history.
 const DECAY: Duration = Duration::from_secs(60);
 /// Keeps the shift within 32 bits; any sensible ceiling is reached long before.

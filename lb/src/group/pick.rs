@@ -64,6 +64,9 @@ pub enum NoPeer {
     AllOpen {
         /// How long until the first of them lets a request through.
         retry_after: Duration,
+        /// One of them is half-open, and its probe has begun a moment ago: what that comes to is
+        /// known soon, so the request may as well wait for it.
+        probed: bool,
     },
     /// Every usable peer has as much in flight as it may.
     Busy,
@@ -82,10 +85,10 @@ pub enum PinLoss {
     Disabled,
     /// There is no such peer.
     Gone,
-    /// Its breaker is half-open, and the requests that may probe it are under way: what they come
-    /// to is known soon.
+    /// Its breaker is half-open, and its probe has begun a moment ago: what that comes to is known
+    /// soon.
     HalfOpen,
-    /// Its breaker is open.
+    /// Its breaker is open, or its probe hangs.
     Open,
     /// It cannot serve such a request.
     Unfit,

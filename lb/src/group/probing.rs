@@ -4,7 +4,7 @@ use super::pick::{Mood, NONE, Pick, PinLoss};
 use super::search::{ALL, Search};
 use super::slot::{BREAKER, COOLING};
 use super::{Group, Tier};
-use crate::breaker::{Admission, Phase, Ticket, Transition};
+use crate::breaker::{Admission, Ticket, Transition};
 use crate::hash::mix;
 use crate::peer::PeerIndex;
 use crate::strategy::Strategy;
@@ -115,11 +115,26 @@ impl Search<'_> {
         self.enter(peer, Some(ticket?), Mood::Calm)
     }
 
+    /// Whether a peer that could serve the request is being tried out, and not for long.
+    pub(super) fn is_probed(&self) -> bool {
+        let Some(policy) = &self.group.policy.breaker else {
+            return false;
+        };
+        let ledger = self.group.lock();
+        let entries = (0_u16..).zip(&ledger.peers);
+        entries
+            .filter(|(peer, _)| self.may_probe(*peer, 0))
+            .any(|(_, entry)| entry.breaker.is_probed(policy, self.now))
+    }
+
     /// Why a peer's breaker did not admit.
     pub(super) fn refusal(&self, peer: PeerIndex) -> PinLoss {
+        let Some(policy) = &self.group.policy.breaker else {
+            return PinLoss::Open;
+        };
         let ledger = self.group.lock();
         match ledger.peers.get(usize::from(peer.0)) {
-            Some(entry) if entry.breaker.phase() == Phase::HalfOpen => PinLoss::HalfOpen,
+            Some(entry) if entry.breaker.is_probed(policy, self.now) => PinLoss::HalfOpen,
             _ => PinLoss::Open,
         }
     }

@@ -280,7 +280,10 @@ impl Search<'_> {
         if slots.any(kept) {
             let at = self.group.hot.reopens.load(Ordering::Relaxed);
             let retry_after = Time::from_micros(at).since(self.now).max(SOON);
-            return NoPeer::AllOpen { retry_after };
+            return NoPeer::AllOpen {
+                retry_after,
+                probed: at == 0 && self.is_probed(),
+            };
         }
         NoPeer::NoneUsable
     }

@@ -79,13 +79,21 @@ impl World {
             let due = known.is_only_broken() && self.is_due(peer, known);
             assert!(!due, "a probe is due, but {no_peer:?}");
         }
-        if let NoPeer::AllOpen { retry_after } = no_peer {
+        if let NoPeer::AllOpen {
+            retry_after,
+            probed,
+        } = no_peer
+        {
             assert!(!retry_after.is_zero(), "a wait of nothing");
             let blocked = self
                 .known
                 .iter()
                 .any(|known| known.breaker != Phase::Closed);
             assert!(blocked, "no breaker is open, but {no_peer:?}");
+            let tried_out =
+                |known: &Known| known.is_only_broken() && known.breaker == Phase::HalfOpen;
+            let tried_out = self.known.iter().any(tried_out);
+            assert!(tried_out || !probed, "nobody is tried out, but {no_peer:?}");
         }
     }
 

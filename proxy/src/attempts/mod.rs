@@ -8,10 +8,12 @@ mod attempt;
 mod failure;
 mod read;
 mod relocate;
+mod wait;
 
 pub(crate) use acquire::acquire;
 pub(crate) use attempt::{Answer, Bounds, Failed, send};
 pub(crate) use relocate::{answer, go_on};
+pub(crate) use wait::Wait;
 
 use address::address;
 use relocate::History;
@@ -29,8 +31,8 @@ use crate::transaction::Transaction;
 use crate::upstream::UpstreamHead;
 use bytes::Bytes;
 use lb::{
-    Cause, Class, Delivery, Failure, NoPeer, Outcome, Pick, PickRequest, PinLoss, Received, Sent,
-    Time, Tried, Verdict,
+    Cause, Class, Delivery, Failure, Outcome, Pick, PickRequest, Received, Sent, Time, Tried,
+    Verdict,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -47,8 +49,7 @@ pub(crate) struct Attempts<'a, N: Network, H: Hooks> {
     total: Option<Time>,
     /// A peer's answer that was to be better by another attempt.
     last: Option<Kept>,
-    /// It waits for the probe of the peer it is pinned to.
-    waiting_since: Option<Time>,
+    wait: Wait,
     /// The attempt under way took a token of the retry budget.
     charged: bool,
 }
@@ -118,7 +119,7 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
             same_peer: None,
             total,
             last: None,
-            waiting_since: None,
+            wait: Wait::default(),
             charged: false,
         }
     }
@@ -167,10 +168,12 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
         };
         let mut pick = match group.lb.pick(&request, now, self.thread.clock.entropy()) {
             Ok(pick) => pick,
-            Err(NoPeer::PinLost(_, PinLoss::HalfOpen)) if self.may_wait(now) => {
-                return Turn::Again(PROBE_PAUSE);
-            }
             Err(none) => {
+                if let Some(pause) = self.wait.pause(&none, now)
+                    && self.has_time(pause)
+                {
+                    return Turn::Again(pause);
+                }
                 if std::mem::take(&mut self.charged) {
                     group.lb.refund();
                 }
@@ -227,12 +230,6 @@ impl<'a, N: Network, H: Hooks> Attempts<'a, N, H> {
                 Turn::End(Ended::Error(ProxyError::Total(delivery)))
             }
         }
-    }
-
-    /// Whether a pinned request still waits for what the probe of its peer comes to.
-    fn may_wait(&mut self, now: Time) -> bool {
-        let since = *self.waiting_since.get_or_insert(now);
-        now.since(since) < PROBE_PATIENCE && self.has_time(PROBE_PAUSE)
     }
 
     /// Whether the request may run twice.
@@ -404,9 +401,3 @@ fn counter<'a>(metrics: &'a AttemptMetrics, outcome: &Outcome, class: &Class) ->
         },
     }
 }
-
-/// How long a request that is pinned to a peer waits for the probe of its half-open breaker: a probe
-/// lasts one answer, and a request that goes elsewhere costs its MCP session a move.
-pub(crate) const PROBE_PATIENCE: Duration = Duration::from_secs(2);
-/// Between two looks.
-pub(crate) const PROBE_PAUSE: Duration = Duration::from_millis(20);

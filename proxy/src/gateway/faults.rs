@@ -150,7 +150,9 @@ pub(super) fn fault(error: &ProxyError) -> Fault {
             _ => (Cause::PeerLost, None),
         },
         ProxyError::Hook(_) => (Cause::BadAnswer, None),
-        ProxyError::NoPeer(NoPeer::AllOpen { retry_after }) => (Cause::NoPeer, Some(*retry_after)),
+        ProxyError::NoPeer(NoPeer::AllOpen { retry_after, .. }) => {
+            (Cause::NoPeer, Some(*retry_after))
+        }
         ProxyError::Exhausted(_) | ProxyError::NoPeer(NoPeer::Busy) => {
             (Cause::Overloaded, a_second)
         }

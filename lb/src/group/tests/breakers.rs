@@ -67,14 +67,16 @@ fn when_all_are_open_the_soonest_reopening_is_told() {
     world.wait(500);
     world.break_(1);
     world.wait(100);
-    let retry_after = Duration::from_millis(1_400);
-    assert_eq!(world.pick().unwrap_err(), NoPeer::AllOpen { retry_after });
+    let all_open = |millis, probed| NoPeer::AllOpen {
+        retry_after: Duration::from_millis(millis),
+        probed,
+    };
+    assert_eq!(world.pick().unwrap_err(), all_open(1_400, false));
     world.wait(1_400);
     let probe = world.pick().unwrap();
     assert!(probe.is_probe());
     assert_eq!(probe.peer(), A);
-    let retry_after = Duration::from_millis(500);
-    assert_eq!(world.pick().unwrap_err(), NoPeer::AllOpen { retry_after });
+    assert_eq!(world.pick().unwrap_err(), all_open(500, true));
 }
 
 #[test]

@@ -65,7 +65,12 @@ fn panic_ignores_neither_breakers_nor_operators() {
     assert_eq!(world.serve(20), "a".repeat(20));
     world.group.set_admin(A, Admin::Disabled, world.now);
     let retry_after = Duration::from_secs(2);
-    assert_eq!(world.pick().unwrap_err(), NoPeer::AllOpen { retry_after });
+    let probed = false;
+    let all_open = NoPeer::AllOpen {
+        retry_after,
+        probed,
+    };
+    assert_eq!(world.pick().unwrap_err(), all_open);
     world.group.set_admin(B, Admin::Disabled, world.now);
     assert_eq!(world.pick().unwrap_err(), NoPeer::NoneUsable);
 }

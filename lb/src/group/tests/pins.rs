@@ -58,4 +58,8 @@ fn a_pinned_request_may_be_the_probe() {
     // Another learns that the answer is near.
     let lost = NoPeer::PinLost(A, PinLoss::HalfOpen);
     assert_eq!(world.ask(&pinned(0)).unwrap_err(), lost);
+    world.wait(2_000);
+    let lost = NoPeer::PinLost(A, PinLoss::Open);
+    assert_eq!(world.ask(&pinned(0)).unwrap_err(), lost);
+    drop(probe);
 }

@@ -42,6 +42,20 @@ fn such_a_request_probes_at_once_when_nobody_else_is_left() {
 }
 
 #[test]
+fn others_are_told_whether_the_outcome_of_a_probe_is_near() {
+    let mut world = due(&[1]);
+    let _probe = world.pick().unwrap();
+    let mut is_near = || match world.pick() {
+        Err(NoPeer::AllOpen { probed, .. }) => {
+            world.wait(1_000);
+            probed
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([is_near(), is_near(), is_near()], [true, true, false]);
+}
+
+#[test]
 fn a_retry_probes_only_when_nobody_else_is_left() {
     let mut world = due(&[1, 1, 1]);
     let tried_one = tried(&[1]);

@@ -7,6 +7,7 @@ use proxy::hooks::Attempt;
 use proxy::session::{AttemptReport, Report, Session};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Watches every attempt. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +183,7 @@ impl Watch for Watcher {
 
     fn failed(&self, session: &Session, error: &ProxyError) {
         let mut seen = self.seen();
-        let ProxyError::NoPeer(NoPeer::AllOpen { retry_after }) = error else {
+        let ProxyError::NoPeer(NoPeer::AllOpen { retry_after, .. }) = error else {
             return;
         };
         if retry_after.is_zero() {
@@ -192,7 +193,8 @@ impl Watch for Watcher {
             seen.breaks(session, &format!("all open, but {peer} waits for a probe"));
         }
         let first = session.report().attempts.is_empty();
-        if first && session.clock().now() != session.started {
+        let took = session.clock().now().since(session.started);
+        if first && took > LONGEST_WAIT {
             seen.breaks(session, "all open, and yet it took time");
         }
     }
@@ -221,3 +223,6 @@ fn untried(tried: &[AttemptReport], view: &GroupView, cap: u32) -> Vec<usize> {
     });
     free.map(|(at, _)| at).collect()
 }
+
+/// What a request waits for the probe of a peer, and a last pause.
+const LONGEST_WAIT: Duration = Duration::from_millis(2_160);
