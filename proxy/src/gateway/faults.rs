@@ -64,6 +64,16 @@ pub(super) async fn failure(
     from(fault_reply(mcp.facts.era, &mcp.asked(), &fault))
 }
 
+/// The answer to who ends an MCP session that its peer has lost already.
+pub(super) fn ended(mcp: &Mcp) -> Reply {
+    let fault = Fault {
+        cause: Cause::PeerLost,
+        delivery: Delivery::Unknown,
+        retry_after: None,
+    };
+    from(fault_reply(mcp.facts.era, &mcp.asked(), &fault))
+}
+
 /// Why a request of an MCP session was not sent whose peer is lost, and which no other took over.
 pub(super) fn unmoved(mcp: &Mcp) -> Cause {
     // "Session not found" is the end of it for every SDK, and as long as peers are only out of reach

@@ -109,6 +109,11 @@ fn first(
             return ResponseAction::Replace(denied);
         }
     }
+    if mcp.facts.kind == Kind::End
+        && let Some(action) = end(bindings, attempt, head, mcp)
+    {
+        return action;
+    }
     note(bindings, attempt, head, mcp);
     if let Some(action) = discover::shape(attempt, head, prefix, ctx) {
         return action;
@@ -181,23 +186,35 @@ fn may_move(mcp: &Mcp, attempt: &Attempt<'_>) -> bool {
     moves && mcp.session.is_some() && matches!(mcp.facts.kind, Kind::Message | Kind::Stream)
 }
 
+/// Ends an MCP session whose client is done with it.
+fn end(
+    bindings: &Bindings,
+    attempt: &Attempt<'_>,
+    head: &Parts,
+    mcp: &Mcp,
+) -> Option<ResponseAction> {
+    let key = mcp.key(attempt.group)?;
+    let status = head.status;
+    // A peer that does not know it, or not for whoever asks, confirms nothing.
+    let unknown = matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
+    let known = || bindings.find(|| key, attempt.session.clock().recent());
+    let headers = &attempt.session.request.headers;
+    let may_end = || continuity::may_end(mcp, known().living().as_deref(), headers);
+    if !status.is_success() && !(unknown && may_end()) {
+        return None;
+    }
+    bindings.end(key);
+    ended(attempt, mcp);
+    // Its peer has started over since. Clients of the TypeScript SDK throw whatever is no success.
+    unknown.then(|| ResponseAction::Replace(faults::ended(mcp)))
+}
+
 /// Notes what an answer says about the MCP session.
 fn note(bindings: &Bindings, attempt: &Attempt<'_>, head: &Parts, mcp: &Mcp) {
     let Some(key) = mcp.key(attempt.group) else {
         return;
     };
     let now = attempt.session.clock().recent();
-    let headers = &attempt.session.request.headers;
-    if mcp.facts.kind == Kind::End {
-        // A peer that does not know it, or not for whoever asks, confirms nothing.
-        let unknown = head.status == StatusCode::NOT_FOUND;
-        let known = || bindings.find(|| key, now).living();
-        let may_end = || continuity::may_end(mcp, known().as_deref(), headers);
-        if head.status.is_success() || unknown && may_end() {
-            bindings.end(key);
-            ended(attempt, mcp);
-        }
-    }
     let opaque = mcp.principal.is_none()
         && attempt
             .session

@@ -92,6 +92,24 @@ fn rule_5_a_session_ended_after_its_peer_is_ended_too() {
     });
 }
 
+/// The SDKs of TypeScript throw if what they end is not known any more.
+#[test]
+fn rule_5_a_session_ended_after_its_peer_has_restarted_is_ended_too() {
+    for unknown in ["400 Bad Request", "404 Not Found"] {
+        run(async move {
+            let world = World::new();
+            world.servers[0].set_unknown(unknown);
+            let mut client = world.client().await;
+            client.initialize().await;
+            world.servers[0].forget();
+            let end = client.head("DELETE");
+            assert_eq!(client.client.ask(&end).await.unwrap().status, 200);
+            assert_eq!(client.call("tools/list").await.status, 404);
+            assert_eq!(world.moved(), 0);
+        });
+    }
+}
+
 #[test]
 fn rule_5_a_stream_of_what_its_client_ended_moves_no_more() {
     run(async {
