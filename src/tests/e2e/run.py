@@ -13,7 +13,6 @@ sys.dont_write_bytecode = True
 
 from harness.install import install  # noqa: E402
 from harness.process import kill_all  # noqa: E402
-from harness.proxy import troubled  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 
 SUITES = ["one_peer", "three_peers", "legacy_sse", "kill", "never_twice", "survival", "thousand"]
@@ -29,11 +28,7 @@ def run(name, installed, options):
     suite = Suite(name, installed, SOURCE, options.binary.resolve(), options.full)
     with suite.check("runs to its end"):
         importlib.import_module(f"suites.{name}").run(suite)
-    proxies = troubled()
     kill_all()
-    if suite.failed:
-        for proxy in proxies:
-            print(f"  the end of {proxy.process.log}:\n{proxy.process.tail(15)}")
     seconds = time.monotonic() - started
     print(f"{name}: {suite.passed} passed, {len(suite.failed)} failed ({seconds:.0f} s)", flush=True)
     return suite.passed, len(suite.failed)

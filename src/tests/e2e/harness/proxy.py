@@ -10,8 +10,6 @@ from pathlib import Path
 
 from harness.process import Failure, Process, free_port
 
-_started = []
-
 
 class Samples(dict):
     """Samples by name and labels. Asked for fewer labels than a sample has, it adds up what fits."""
@@ -55,7 +53,7 @@ class Proxy:
         environment = {"STATE_DIRECTORY": str(suite.work / f"{name}.state")}
         (suite.work / f"{name}.state").mkdir(exist_ok=True)
         self.process = Process(argv, suite.work / f"{name}.log", env=environment)
-        _started.append(self)
+        suite.proxies.append(self)
         traffic, admin = self._addresses()
         self.address, self.url, self.admin = traffic, f"http://{traffic}", f"http://{admin}"
 
@@ -149,9 +147,7 @@ class Proxy:
         if code != 0:
             raise Failure(f"the proxy ended with {code} on SIGTERM: {self.process.tail(5)}")
 
-
-def troubled():
-    """The proxies since the last call whose log has more than information; they are forgotten with this."""
-    logs = [proxy for proxy in _started if re.search(r"WARN|ERROR|panicked|error", proxy.log())]
-    _started.clear()
-    return logs
+    def trouble(self):
+        """The end of its log, if it runs and has logged more than information."""
+        told = re.search(r"WARN|ERROR|panicked|error", self.log())
+        return self.process.tail(15) if told and self.process.child.poll() is None else None

@@ -18,6 +18,7 @@ class Suite:
         self.full = full
         self.work = installed.work / name
         self.work.mkdir(parents=True)
+        self.proxies = []
         self.passed = 0
         self.failed = []
         self._lock = threading.Lock()
@@ -32,6 +33,10 @@ class Suite:
             with self._lock:
                 self.failed.append(name)
                 print(f"  FAILED {self.name}: {name}\n    " + text.replace("\n", "\n    "), flush=True)
+                for proxy in self.proxies:
+                    # Now: what comes later is about something else.
+                    if trouble := proxy.trouble():
+                        print(f"  the end of {proxy.process.log}:\n{trouble}", flush=True)
         else:
             with self._lock:
                 self.passed += 1

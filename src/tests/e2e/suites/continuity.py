@@ -66,7 +66,7 @@ def goes_on(suite, client, kind, proxy, servers, front=H1, certificate=None):
 
 
 def _kill_in_turn(servers, ended):
-    """Kills one server after the other; the next only when the last is back and known to be."""
+    """Kills one server after the other; the next when the last takes connections, whether the proxy knows or not."""
     number = 0
     while not ended.wait(2):
         victim = servers[number % len(servers)]
