@@ -123,11 +123,7 @@ async fn watch<N: Network, H: Hooks>(
         () = go_on(&thread, &place, &mut mcp) => {}
     }
     let (group, index) = place.now();
-    let probe = mcp::Probe {
-        thread: &thread,
-        group: &group,
-        index,
-    };
+    let probe = mcp::Probe::of(&thread, &group, index);
     probe.end(&mut mcp, FAREWELL).await;
 }
 
@@ -230,11 +226,7 @@ async fn probe<N: Network, H: Hooks>(
             Probe::Grpc(service) => grpc::probe(thread, peer, service).await,
             Probe::Http(probe) => http::probe(thread, peer, probe).await,
             Probe::Mcp => {
-                let probe = mcp::Probe {
-                    thread,
-                    group,
-                    index,
-                };
+                let probe = mcp::Probe::of(thread, group, index);
                 probe.run(session).await
             }
             Probe::None => Ok(Finding::Passed),
@@ -248,11 +240,7 @@ async fn probe<N: Network, H: Hooks>(
     if *kind == Probe::Mcp {
         group.asked(index);
         if let Ok(Ok(Finding::Passed)) = found {
-            let probe = mcp::Probe {
-                thread,
-                group,
-                index,
-            };
+            let probe = mcp::Probe::of(thread, group, index);
             // What it does not show in time it shows another time: no part of its health.
             drop(tokio::time::timeout(check.timeout, probe.tools(session)).await);
         }

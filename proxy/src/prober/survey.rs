@@ -91,11 +91,7 @@ async fn look<N: Network, H: Hooks>(
             Err(Failed(reason)) => Err(reason),
         },
     };
-    let asks = mcp::Probe {
-        thread,
-        group: &group,
-        index,
-    };
+    let asks = mcp::Probe::of(thread, &group, index);
     let patience = group.settings.health_check.timeout;
     if checked.is_ok() && group.settings.protocol != Protocol::Http && !group.asks_beforehand() {
         // The check that the group has, or will have, says nothing of MCP yet. A peer that speaks

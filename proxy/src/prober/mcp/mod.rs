@@ -76,12 +76,29 @@ enum Step<T> {
 
 /// One peer, and the thread that probes it.
 pub(super) struct Probe<'a, N: Network, H: Hooks> {
-    pub(super) thread: &'a Thread<N, H>,
-    pub(super) group: &'a Group,
-    pub(super) index: PeerIndex,
+    thread: &'a Thread<N, H>,
+    group: &'a Group,
+    index: PeerIndex,
+    path: &'a str,
 }
 
-impl<N: Network, H: Hooks> Probe<'_, N, H> {
+impl<'a, N: Network, H: Hooks> Probe<'a, N, H> {
+    pub(super) fn of(thread: &'a Thread<N, H>, group: &'a Group, index: PeerIndex) -> Self {
+        let peer = group.peer(index);
+        // Where MCP is spoken may be seen at any moment. What is asked in both ways is asked in the
+        // same place, or the answers would tell of two.
+        let path = match (peer.url.path.as_str(), peer.known.path()) {
+            ("", seen) => seen.unwrap_or("/"),
+            (path, _) => path,
+        };
+        Self {
+            thread,
+            group,
+            index,
+            path,
+        }
+    }
+
     /// One probe.
     pub(super) async fn run(&self, session: &mut ProbeSession) -> Result<Finding, Failed> {
         if session.may_be_outdated(self.thread.clock.now()) {
@@ -120,7 +137,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
             Step::Done(finding) => return Ok(finding),
             Step::On(eras) => eras,
         };
-        let response = self.ask(request::initialize(self.peer())?).await?;
+        let response = self.ask(request::initialize(self.path)?).await?;
         let modern = eras.serves(Era::Modern) == Serves::Yes;
         let mut learned = eras;
         let mut held = None;
@@ -152,7 +169,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
             let keeps = held.id.is_some();
             if keeps {
                 // From here on the session is ours to end, whatever comes next.
-                let request = request::initialized(self.peer(), &held)?;
+                let request = request::initialized(self.path, &held)?;
                 session.way = Way::Ping(held);
                 self.ask(request).await?;
             } else {
@@ -170,7 +187,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
 
     /// Asks in the modern way.
     async fn discover(&self, session: &mut ProbeSession) -> Result<Step<Eras>, Failed> {
-        let response = self.ask(request::discover(self.peer())?).await?;
+        let response = self.ask(request::discover(self.path)?).await?;
         let versions = match Verdict::of(&response) {
             Verdict::Result(text) => match Discovery::peek(&text) {
                 Some(found) => {
@@ -201,7 +218,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
 
     /// `ping` on the one probe session; none if that is gone.
     async fn ping(&self, held: &Held) -> Result<Option<Finding>, Failed> {
-        let response = self.ask(request::ping(self.peer(), held)?).await?;
+        let response = self.ask(request::ping(self.path, held)?).await?;
         let lost = |status| matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST);
         Ok(match Verdict::of(&response) {
             Verdict::Busy(cooldown) => Some(Finding::Busy(cooldown)),
@@ -220,7 +237,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
     pub(super) async fn end(&self, session: &mut ProbeSession, most: Duration) {
         if let Way::Ping(held) = std::mem::take(&mut session.way)
             && held.id.is_some()
-            && let Ok(request) = request::delete(self.peer(), &held)
+            && let Ok(request) = request::delete(self.path, &held)
         {
             // Whatever it answers, nothing more can be done.
             drop(tokio::time::timeout(most, self.ask(request)).await);

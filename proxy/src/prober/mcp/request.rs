@@ -1,18 +1,17 @@
 //! What the prober asks a peer.
 
 use super::Held;
-use crate::group::Peer;
 use crate::mcp::header as mcp_header;
 use crate::prober::Failed;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 
 /// `server/discover`: stateless, and mandatory for modern servers.
-pub(super) fn discover(peer: &Peer) -> Result<Request<Bytes>, Failed> {
+pub(super) fn discover(path: &str) -> Result<Request<Bytes>, Failed> {
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":"backstay-probe","method":"server/discover","params":{{{META}}}}}"#
     );
-    Ok(modern(post(peer, body)?, "server/discover"))
+    Ok(modern(post(path, body)?, "server/discover"))
 }
 
 fn modern(mut request: Request<Bytes>, method: &'static str) -> Request<Bytes> {
@@ -25,18 +24,18 @@ fn modern(mut request: Request<Bytes>, method: &'static str) -> Request<Bytes> {
 }
 
 /// The first request of a probe session.
-pub(super) fn initialize(peer: &Peer) -> Result<Request<Bytes>, Failed> {
-    post(peer, INITIALIZE)
+pub(super) fn initialize(path: &str) -> Result<Request<Bytes>, Failed> {
+    post(path, INITIALIZE)
 }
 
 /// The second message of a probe session.
-pub(super) fn initialized(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
-    on_session(post(peer, INITIALIZED), held)
+pub(super) fn initialized(path: &str, held: &Held) -> Result<Request<Bytes>, Failed> {
+    on_session(post(path, INITIALIZED), held)
 }
 
 /// A page of the tools, where each method is asked for in the way of its era.
 pub(super) fn tools(
-    peer: &Peer,
+    path: &str,
     held: Option<&Held>,
     cursor: Option<&str>,
 ) -> Result<Request<Bytes>, Failed> {
@@ -48,22 +47,22 @@ pub(super) fn tools(
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":"backstay-probe","method":"tools/list","params":{{{cursor}{comma}{META}}}}}"#
         );
-        return Ok(modern(post(peer, body)?, "tools/list"));
+        return Ok(modern(post(path, body)?, "tools/list"));
     };
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":"backstay-probe","method":"tools/list","params":{{{cursor}}}}}"#
     );
-    on_session(post(peer, body), held)
+    on_session(post(path, body), held)
 }
 
 /// Whether the probe session is still there.
-pub(super) fn ping(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
-    on_session(post(peer, PING), held)
+pub(super) fn ping(path: &str, held: &Held) -> Result<Request<Bytes>, Failed> {
+    on_session(post(path, PING), held)
 }
 
 /// The end of a probe session.
-pub(super) fn delete(peer: &Peer, held: &Held) -> Result<Request<Bytes>, Failed> {
-    let request = build(peer, Method::DELETE, Bytes::new());
+pub(super) fn delete(path: &str, held: &Held) -> Result<Request<Bytes>, Failed> {
+    let request = build(path, Method::DELETE, Bytes::new());
     on_session(request, held)
 }
 
@@ -80,18 +79,14 @@ fn on_session(
     Ok(request)
 }
 
-fn post(peer: &Peer, body: impl Into<Bytes>) -> Result<Request<Bytes>, Failed> {
-    let mut request = build(peer, Method::POST, body.into())?;
+fn post(path: &str, body: impl Into<Bytes>) -> Result<Request<Bytes>, Failed> {
+    let mut request = build(path, Method::POST, body.into())?;
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(request)
 }
 
-fn build(peer: &Peer, method: Method, body: Bytes) -> Result<Request<Bytes>, Failed> {
-    let path = match (peer.url.path.as_str(), peer.known.path()) {
-        ("", seen) => seen.unwrap_or("/"),
-        (path, _) => path,
-    };
+fn build(path: &str, method: Method, body: Bytes) -> Result<Request<Bytes>, Failed> {
     // No Origin: servers refuse those they do not know (MCP 2025-11-25 "Security Warning").
     Request::builder()
         .method(method)

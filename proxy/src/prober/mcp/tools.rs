@@ -30,7 +30,7 @@ impl<N: Network, H: Hooks> Probe<'_, N, H> {
                 Way::Ping(held) => Some(held),
                 Way::Discover | Way::Learn => None,
             };
-            let request = request::tools(self.peer(), held, cursor.as_deref())?;
+            let request = request::tools(self.path, held, cursor.as_deref())?;
             let response = self.ask(request).await?;
             let Verdict::Result(text) = Verdict::of(&response) else {
                 return Ok(());

@@ -4,6 +4,8 @@ use super::{Speaks, World};
 use crate::support::{run, settle, within};
 use proxy::known::Serves;
 use proxy::mcp::Era;
+use proxy::memory::Connecting;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -54,6 +56,34 @@ fn a_peer_without_sessions_that_speaks_more_after_a_restart_is_found_out() {
     });
 }
 
+/// Without a path in its URL a peer is asked at `/`, until a client was seen to be served elsewhere.
+#[test]
+fn what_a_peer_speaks_is_asked_in_one_place() {
+    for arrival in 0..60 {
+        run(async move {
+            let world = World::with(&[Speaks::Both], |group| {
+                group.peers[0].url.path.clear();
+                group.health_check.interval = SECOND;
+            });
+            world.servers[0].state().place = Some("/mcp");
+            let slow = Connecting::Delay(Duration::from_millis(100));
+            world
+                .network
+                .set_connecting(IpAddr::from([10, 0, 0, 1]), slow);
+            settle(Duration::from_millis(1_000 + 25 * arrival)).await;
+            assert_eq!(world.legacy("initialize").await.status, 200);
+            settle(10 * SECOND).await;
+            let eras = world.group.peers[0].known.eras();
+            assert_eq!(eras.serves(Era::Legacy), Serves::Yes);
+            assert_eq!(
+                eras.serves(Era::Modern),
+                Serves::Yes,
+                "after {arrival} x 25 ms"
+            );
+        });
+    }
+}
+
 /// The preferred peer serves the other era. The client does not wait: the proxy does.
 #[test]
 fn rule_25_requests_go_to_peers_that_serve_their_era() {
@@ -93,7 +123,7 @@ fn rule_25_a_request_does_not_go_to_the_other_era_when_its_own_is_down() {
     run(async {
         let world = World::new(&[Speaks::Modern, Speaks::Legacy]);
         settle(SECOND).await;
-        world.network.kill(std::net::IpAddr::from([10, 0, 0, 1]));
+        world.network.kill(IpAddr::from([10, 0, 0, 1]));
         for _ in 0..20 {
             let reply = world.modern("resources/list").await;
             assert_eq!(reply.status, 503, "{}", reply.text());
@@ -107,7 +137,7 @@ fn rule_25_a_request_does_not_go_to_the_other_era_when_its_own_is_down() {
 fn a_peer_that_does_not_say_what_it_speaks_is_tried_in_the_end() {
     run(async {
         let world = World::new(&[Speaks::Modern, Speaks::Legacy]);
-        world.network.freeze(std::net::IpAddr::from([10, 0, 0, 1]));
+        world.network.freeze(IpAddr::from([10, 0, 0, 1]));
         let reply = within(70 * SECOND, world.legacy("ping")).await;
         assert!(
             reply.status == 200 || reply.status == 400,

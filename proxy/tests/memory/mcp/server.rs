@@ -18,6 +18,8 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) speaks: Speaks,
+    /// The only place where it speaks.
+    pub(crate) place: Option<&'static str>,
     /// Gives a session with `initialize`.
     pub(crate) keeps_sessions: bool,
     pub(crate) sessions: BTreeSet<String>,
@@ -57,6 +59,7 @@ impl Server {
         let listener = network.listen(network.bind(address).unwrap()).unwrap();
         let state = State {
             speaks,
+            place: None,
             keeps_sessions: true,
             sessions: BTreeSet::new(),
             made: 0,
@@ -132,6 +135,10 @@ impl Server {
             .push(method.clone().unwrap_or_else(|| verb.clone()));
         if let Some((status, line)) = state.refuses {
             return reply(status, line, "text/plain", "no");
+        }
+        let path = head.start.split(' ').nth(1).unwrap();
+        if state.place.is_some_and(|place| place != path) {
+            return reply(404, "", "text/plain", "no such page");
         }
         let modern = head.get("mcp-protocol-version") == Some("2026-07-28");
         let served = match state.speaks {

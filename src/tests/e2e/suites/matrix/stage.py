@@ -59,13 +59,7 @@ class Stage:
         if kind.client_transport == "sse":
             group |= LEGACY_SSE_GROUP
         self.proxy = Proxy(suite, name, peers, fixed=True, **group | settings)
-        try:
-            self.whole(10)
-        except Failure as failure:
-            # Seen now and then: a peer of both eras is taken for one of the legacy era at its first probe, and one
-            # without sessions is asked again only after a minute.
-            suite.say(f"{name}: a new proxy asks again; {failure}")
-            self.renew()
+        self.whole()
 
     def active(self):
         """The server that gets new sessions."""
