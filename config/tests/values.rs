@@ -32,6 +32,21 @@ fn group(lines: &str) -> Loaded {
 }
 
 #[test]
+fn what_is_learned_of_mcp_is_bounded_as_the_file_says() {
+    let loaded = group(
+        "    mcp_limits: {answer: 2KiB, document: 1KiB, list: 3KiB, discoveries: 4, exchanges: 5}\n",
+    );
+    let limits = loaded.settings.groups[0].mcp_limits;
+    let sizes = (limits.answer, limits.document, limits.list);
+    assert_eq!(sizes, (2 * 1024, 1024, 3 * 1024));
+    assert_eq!((limits.discoveries, limits.exchanges), (4, 5));
+    let text = format!("{PEERS}    mcp_limits: {{document: 5MiB}}\n");
+    let problems = refused(&text, &[]);
+    let problem = problems.iter().next().unwrap();
+    assert_eq!(problem.code, Code::OutOfRange, "{problems}");
+}
+
+#[test]
 fn a_variable_is_a_number_where_a_number_belongs() {
     let text = format!("threads: ${{THREADS}}\n{PEERS}    min_healthy: \"${{MIN:-1}}\"\n");
     assert_eq!(loaded(&text, &[("THREADS", "7")]).settings.threads, 7);

@@ -15,7 +15,7 @@ pub fn event_stream(data: &[u8]) {
     for scanner in [
         || Scanner::new(Vec::new()),
         || Scanner::new(awaited()),
-        || Scanner::new(awaited()).watching(),
+        || Scanner::new(awaited()).watching(64),
     ] {
         let (mut whole, mut pieces) = (scanner(), scanner());
         whole.scan(stream);

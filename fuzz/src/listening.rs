@@ -15,8 +15,8 @@ pub fn listening(data: &[u8]) {
         .collect();
     for one in &promises {
         assert!(one.covers(one), "{one:?}");
-        let same = messages(&one.announcements(Tools::Same));
-        let all = messages(&one.announcements(Tools::Differ));
+        let same = messages(&one.announcements(Tools::Same, 256));
+        let all = messages(&one.announcements(Tools::Differ, 256));
         assert!(same.iter().all(|message| all.contains(message)), "{one:?}");
         let tag = |message: &Value, outside: &str| {
             message[outside]["_meta"]["io.modelcontextprotocol/subscriptionId"].clone()

@@ -259,6 +259,13 @@ pub struct GroupMetrics {
     pub mcp_sessions: SessionMetrics,
     /// Messages of MCP, by method.
     pub mcp_operations: OperationMetrics,
+    /// Answers that were too long to be held until they are whole, or to be looked at.
+    pub answers_unread: Counter,
+    /// What servers said of themselves that was too long to be looked at.
+    pub documents_unread: Counter,
+    /// Questions of servers, answers to such, and streams to be resumed that were forgotten, because
+    /// there is a limit.
+    pub exchanges_forgotten: Counter,
     /// Answers to `server/discover` that were given from memory.
     pub discover_recalled: Counter,
     /// Answers to `server/discover` that were not kept, or gave way to others.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use http::HeaderValue;
 use lb::{FailbackMode, FailbackPolicy, GroupPolicy, Strategy};
 use proxy::settings::{
-    GroupSettings, HostPolicy, HttpVersion, McpLimits, PeerLoss, Protocol, RegionKey,
-    RegionSettings, Timeouts, TunnelLoss,
+    GroupSettings, HostPolicy, HttpVersion, PeerLoss, Protocol, RegionKey, RegionSettings,
+    Timeouts, TunnelLoss,
 };
 
+use super::mcp_limits::mcp_limits;
 use super::{breaker, credentials, duration, headers, health, names, peers, retry, tls, upgrades};
 use crate::file;
 use crate::finding::{Finding, Findings};
@@ -88,7 +89,7 @@ fn group(file: file::Group, at: &str, folder: &Path, found: &mut Findings) -> Gr
             None => default.on_peer_loss,
         },
         shared_state: file.shared_state.unwrap_or(default.shared_state),
-        mcp_limits: mcp_limits(&file.mcp_limits.unwrap_or_default()),
+        mcp_limits: mcp_limits(&file.mcp_limits.unwrap_or_default(), at, found),
         timeouts: timeouts(
             &file.timeouts.unwrap_or_default(),
             default.timeouts,
@@ -309,15 +310,5 @@ pub(super) fn host(text: &str, at: &str, found: &mut Findings) -> HostPolicy {
             }
             value.map_or(HostPolicy::Auto, HostPolicy::Fixed)
         }
-    }
-}
-
-fn mcp_limits(file: &file::McpLimits) -> McpLimits {
-    let default = McpLimits::default();
-    McpLimits {
-        contexts: file.contexts.unwrap_or(default.contexts),
-        migrations: file.migrations.unwrap_or(default.migrations),
-        subscriptions: file.subscriptions.unwrap_or(default.subscriptions),
-        tools: file.tools.unwrap_or(default.tools),
     }
 }

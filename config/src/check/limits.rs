@@ -218,7 +218,7 @@ fn within(part: (&str, usize), whole: (&str, usize), found: &mut Findings) {
     }
 }
 
-fn sized(
+pub(super) fn sized(
     size: Option<Size>,
     default: usize,
     (least, most): (usize, usize),
@@ -245,8 +245,8 @@ fn shown(bytes: usize) -> String {
     }
 }
 
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
+pub(super) const KIB: usize = 1024;
+pub(super) const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
 /// The system asks three times in the second half, at whole seconds.

@@ -11,6 +11,7 @@ mod health;
 mod limits;
 mod listeners;
 mod matches;
+mod mcp_limits;
 mod names;
 mod peers;
 mod process;

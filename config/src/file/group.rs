@@ -261,9 +261,24 @@ pub(crate) struct Pool {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct McpLimits {
+    /// An answer that is held until it is whole, or read for the proxy itself; a longer one goes to the
+    /// client as it comes. Default: `256KiB`.
+    pub(crate) answer: Option<Size>,
     /// Callers whose lists of tools are kept, per peer. Default: 128.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) contexts: Option<usize>,
+    /// Callers whose answer to `server/discover` is remembered. Default: 128.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) discoveries: Option<usize>,
+    /// What a server says of itself: an answer to `server/discover` that is remembered, a
+    /// protected-resource document, the registration of a client. Default: `64KiB`.
+    pub(crate) document: Option<Size>,
+    /// What is remembered of each MCP session, of each of these: questions of its server, answers to
+    /// such, streams that wait to be resumed. Default: 64.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(crate) exchanges: Option<usize>,
+    /// A page of tools that is read. Default: `1MiB`.
+    pub(crate) list: Option<Size>,
     /// MCP sessions made anew at one peer at the same time; the others wait. Default: 32.
     #[schemars(range(min = 1, max = 100_000))]
     pub(crate) migrations: Option<usize>,

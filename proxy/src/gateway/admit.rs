@@ -74,7 +74,7 @@ pub(super) fn admit(
         && let Some(Message::Response { id: Some(id) }) = mcp.body.as_deref().map(Message::peek)
         && let Some(binding) = bindings.enter(key(), session.clock().recent())
     {
-        binding.answers(id.json());
+        binding.answers(id.json(), group);
     }
     let resumed = headers.get(&header::LAST_EVENT_ID);
     if let (Some(binding), Some(event)) = (&binding, resumed) {

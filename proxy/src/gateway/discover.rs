@@ -2,7 +2,7 @@
 //! back to the legacy era for as long as it lives.
 
 use super::ctx::{Ctx, Mcp};
-use super::faults;
+use super::{faults, reading};
 use crate::group::Group;
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction, Target};
 use crate::known::{Eras, Serves};
@@ -36,8 +36,10 @@ pub(super) fn shape(
         return None;
     }
     let text = answer::response(&head.headers, prefix.bytes);
-    if text.is_none() && !prefix.ended && prefix.bytes.len() < LARGEST {
-        return Some(ResponseAction::Read(LARGEST));
+    if text.is_none()
+        && let Some(action) = reading::answer(attempt, prefix)
+    {
+        return Some(action);
     }
     let (group, peer) = (attempt.group, attempt.peer);
     let eras = group.peer(peer).known.eras();
@@ -120,5 +122,3 @@ fn asks(mcp: &Mcp) -> bool {
 const ELSEWHERE: &str = "a legacy peer was asked what it speaks";
 /// How often one request is moved: as often as the engine would.
 const MOVES: u8 = 2;
-/// More of an answer is not looked at.
-const LARGEST: usize = 256 * 1024;

@@ -5,7 +5,7 @@
 //! first names and which the answer to the first gives; one that is not known yet goes by its
 //! address, so that other replicas come to the same peer.
 
-use super::Ctx;
+use super::{Ctx, reading};
 use crate::error::ProxyError;
 use crate::group::Group;
 use crate::hooks::{Attempt, Lost, Prefix, ResponseAction, Target};
@@ -87,7 +87,7 @@ pub(super) async fn pin(target: &mut Target, session: &Session, ctx: &mut Ctx) {
         return;
     }
     let registers = session.request.uri.path() == "/register";
-    let named = client(session).await;
+    let named = client(session, group.settings.mcp_limits.document).await;
     let client = named.map(|id| key(&group, &id));
     let home = client.and_then(|client| ctx.snapshot.flows.find(client));
     let usable = |peer: &PeerIndex| {
@@ -115,8 +115,10 @@ pub(super) fn note(
     if !head.status.is_success() && !head.status.is_redirection() {
         return None;
     }
-    if step.registers && !prefix.ended && prefix.bytes.len() < LARGEST {
-        return Some(ResponseAction::Read(LARGEST));
+    if step.registers
+        && let Some(action) = reading::document(attempt, prefix)
+    {
+        return Some(action);
     }
     let registered = || {
         let registered: Registered<'_> = serde_json::from_slice(prefix.bytes).ok()?;
@@ -177,7 +179,7 @@ fn key(group: &Group, client: &str) -> u64 {
 
 /// The `client_id` of a request: of its query, of its credentials (RFC 6749 §2.3.1), or of its
 /// form.
-async fn client(session: &Session) -> Option<String> {
+async fn client(session: &Session, most: usize) -> Option<String> {
     let request = &session.request;
     if let Some(id) = of_form(request.uri.query().unwrap_or_default().as_bytes()) {
         return Some(id);
@@ -194,7 +196,7 @@ async fn client(session: &Session) -> Option<String> {
     if !form {
         return None;
     }
-    of_form(&session.read_body(LARGEST).await.ok()?)
+    of_form(&session.read_body(most).await.ok()?)
 }
 
 fn of_form(form: &[u8]) -> Option<String> {
@@ -222,8 +224,6 @@ struct Registered<'a> {
     client_id: Cow<'a, str>,
 }
 
-/// More of a form, or of an answer, is not read.
-const LARGEST: usize = 64 * 1024;
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ pub(super) fn watch(
         })),
         ResponseAction::Replace(reply) => {
             // It is whole, and goes out in other words.
-            let (seen, _) = prefix.bytes.split_at(prefix.bytes.len().min(LARGEST + 1));
+            let (seen, _) = prefix
+                .bytes
+                .split_at(prefix.bytes.len().min(tap.most() + 1));
             tap.seen = seen.to_vec();
             tap.learn();
             ResponseAction::Replace(reply)
@@ -91,7 +93,7 @@ struct Tap {
 impl Transform for Tap {
     fn data(&mut self, piece: Bytes) -> Bytes {
         // One byte more than is looked at: then it is known to be too long.
-        let room = (LARGEST + 1).saturating_sub(self.seen.len());
+        let room = (self.most() + 1).saturating_sub(self.seen.len());
         self.seen
             .extend_from_slice(piece.split_at(room.min(piece.len())).0);
         self.passed = self.passed.saturating_add(piece.len() as u64);
@@ -126,8 +128,13 @@ impl Transform for Tap {
 }
 
 impl Tap {
+    /// How much of a page is read.
+    fn most(&self) -> usize {
+        self.group.settings.mcp_limits.list
+    }
+
     fn learn(&self) {
-        if self.seen.len() > LARGEST {
+        if self.seen.len() > self.most() {
             self.group.metrics.tools_dropped.increment();
         } else if let Some(text) = answer::response(&self.kind, &self.seen)
             && let Some(listing) = Listing::peek(&text)
@@ -150,6 +157,3 @@ impl fmt::Debug for Tap {
             .finish_non_exhaustive()
     }
 }
-
-/// A longer page of tools is not read: a few thousand of them.
-const LARGEST: usize = 1024 * 1024;

@@ -21,6 +21,7 @@ mod legacy_sse;
 mod listen;
 mod listing;
 mod oauth;
+mod reading;
 mod request;
 mod response;
 mod routing;

@@ -1,9 +1,9 @@
 //! Clients of protected servers are told to ask us (rule 28): challenges lead to documents here,
 //! and those are about our addresses.
 
-use super::Ctx;
 use super::form::Form;
 use super::legacy_sse::Legacy;
+use super::{Ctx, reading};
 use crate::hooks::{Attempt, Lost, Prefix, Reply, ResponseAction, Target, UpstreamHead};
 use crate::mcp::oauth;
 use crate::route::peer_path;
@@ -109,8 +109,9 @@ pub(super) fn shape(
     if head.status != StatusCode::OK || Form::of(head) != Form::Json {
         return Some(ResponseAction::Forward);
     }
-    if !prefix.ended && prefix.bytes.len() < LARGEST {
-        return Some(ResponseAction::Read(LARGEST));
+    if !prefix.ended {
+        let more = reading::document(attempt, prefix);
+        return Some(more.unwrap_or(ResponseAction::Forward));
     }
     let path = match document.resource.as_str() {
         "/" => String::new(),
@@ -146,8 +147,6 @@ fn our_origin(ctx: &Ctx) -> Option<String> {
 
 /// Why a request is made again.
 const AT_ROOT: &str = "the peer has no document for the path";
-/// More of a document is not looked at.
-const LARGEST: usize = 64 * 1024;
 /// Fields about the bytes that the peer sent (RFC 9110 §8.6, §14.3; RFC 9530).
 const OF_BYTES: [HeaderName; 4] = [
     header::ACCEPT_RANGES,

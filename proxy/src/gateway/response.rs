@@ -7,7 +7,7 @@ use super::events::{Source, standing, stream};
 use super::form::Form;
 use super::legacy_sse::{self, Asker, Body, Endpoint, Legacy, LegacyStream, Open};
 use super::request::repeat_safe;
-use super::{addressing, affinity, discover, faults, flows, listen, listing, oauth};
+use super::{addressing, affinity, discover, faults, flows, listen, listing, oauth, reading};
 use crate::hooks::{Attempt, Prefix, Reply, ResponseAction};
 use crate::mcp::endpoint::EndpointStage;
 use crate::mcp::fault::{Cause, Delivery, Fault, reply as fault_reply};
@@ -36,7 +36,8 @@ pub(super) fn shape(
     let goes_on = ctx.mcp.as_ref().is_some_and(|mcp| mcp.goes_on());
     let action = first(bindings, attempt, head, prefix, ctx);
     if goes_on {
-        continuity::as_events(action, Form::of(head) == Form::Events, prefix)
+        let most = attempt.session.limits.mcp_body;
+        continuity::as_events(action, Form::of(head) == Form::Events, prefix, most)
     } else {
         action
     }
@@ -92,14 +93,7 @@ fn first(
             .group
             .saw_mcp(attempt.peer, attempt.session.request.uri.path());
     }
-    let doubt = match head.status {
-        // Rule 5: the peer has restarted, or has forgotten; the client has not ended it.
-        StatusCode::NOT_FOUND => Some(continuity::UNKNOWN),
-        // Servers that keep no record of ended sessions say so as for a missing id.
-        StatusCode::BAD_REQUEST => Some(continuity::DOUBTED),
-        _ => None,
-    };
-    if let Some(doubt) = doubt
+    if let Some(doubt) = doubt(head.status)
         && may_move(mcp, attempt)
     {
         if !std::mem::replace(&mut mcp.unknown, true) {
@@ -167,13 +161,12 @@ fn first(
 /// be half an answer, of which most clients die.
 fn held(attempt: &Attempt<'_>, head: &Parts, prefix: &Prefix<'_>, ctx: &Ctx) -> ResponseAction {
     let tied = ctx.mcp.as_ref().is_some_and(|mcp| mcp.tied);
-    let most = if tied {
-        attempt.session.limits.mcp_body
-    } else {
-        LARGEST_RESULT
-    };
-    if !prefix.ended && prefix.bytes.len() < most {
+    let most = attempt.session.limits.mcp_body;
+    if tied && !prefix.ended && prefix.bytes.len() < most {
         return ResponseAction::Read(most);
+    }
+    if !tied && let Some(action) = reading::answer(attempt, prefix) {
+        return action;
     }
     let marked = affinity::marked(attempt, head, prefix, ctx);
     let action = marked.unwrap_or(ResponseAction::Forward);
@@ -186,6 +179,17 @@ fn may_move(mcp: &Mcp, attempt: &Attempt<'_>) -> bool {
     moves && mcp.session.is_some() && matches!(mcp.facts.kind, Kind::Message | Kind::Stream)
 }
 
+/// What a status says of an MCP session, if it may be that the peer does not know it.
+fn doubt(status: StatusCode) -> Option<&'static str> {
+    match status {
+        // Rule 5: the peer has restarted, or has forgotten; the client has not ended it.
+        StatusCode::NOT_FOUND => Some(continuity::UNKNOWN),
+        // Servers that keep no record of ended sessions say so as for a missing id.
+        StatusCode::BAD_REQUEST => Some(continuity::DOUBTED),
+        _ => None,
+    }
+}
+
 /// Ends an MCP session whose client is done with it.
 fn end(
     bindings: &Bindings,
@@ -196,11 +200,12 @@ fn end(
     let key = mcp.key(attempt.group)?;
     let status = head.status;
     // A peer that does not know it, or not for whoever asks, confirms nothing.
-    let unknown = matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
+    let unknown = doubt(status).is_some();
     let known = || bindings.find(|| key, attempt.session.clock().recent());
     let headers = &attempt.session.request.headers;
     let may_end = || continuity::may_end(mcp, known().living().as_deref(), headers);
-    if !status.is_success() && !(unknown && may_end()) {
+    let ends = status.is_success() || unknown && may_end();
+    if !ends {
         return None;
     }
     bindings.end(key);
@@ -327,8 +332,11 @@ fn initialize(
     } else {
         prefix.ended
     };
-    if !coded && !complete && !prefix.ended && prefix.bytes.len() < LARGEST_RESULT {
-        return ResponseAction::Read(LARGEST_RESULT);
+    if !coded
+        && !complete
+        && let Some(action) = reading::answer(attempt, prefix)
+    {
+        return action;
     }
     head.headers.remove(&header::SESSION_ID);
     let server = text.as_deref().and_then(ServerHello::peek);
@@ -371,6 +379,3 @@ fn initialize(
     let answer = fault_reply(mcp.facts.era, &mcp.asked(), &fault);
     ResponseAction::Replace(faults::from(answer))
 }
-
-/// More of an `InitializeResult` is not looked at.
-const LARGEST_RESULT: usize = 256 * 1024;

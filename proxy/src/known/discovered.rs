@@ -2,6 +2,7 @@
 
 use crate::mcp::Context;
 use crate::mcp::discovery::{CacheScope, Discovery};
+use crate::settings::McpLimits;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,8 +17,13 @@ pub(crate) struct Discovered {
 
 impl Discovered {
     /// Remembers an answer; whether something was not kept because there is a limit.
-    pub(crate) fn remember(&mut self, context: Context, found: &Discovery<'_>) -> bool {
-        if found.result.len() > LONGEST {
+    pub(crate) fn remember(
+        &mut self,
+        context: Context,
+        found: &Discovery<'_>,
+        limits: &McpLimits,
+    ) -> bool {
+        if found.result.len() > limits.document {
             return true;
         }
         let result = Bytes::copy_from_slice(found.result.as_bytes());
@@ -29,7 +35,7 @@ impl Discovered {
         if self.private.insert(context, result).is_none() {
             self.order.push_back(context);
         }
-        if self.order.len() <= MOST {
+        if self.order.len() <= limits.discoveries {
             return false;
         }
         if let Some(oldest) = self.order.pop_front() {
@@ -44,11 +50,6 @@ impl Discovered {
         private.or(self.public.as_ref()).cloned()
     }
 }
-
-/// A longer result is not kept: capabilities and instructions are a few KiB.
-const LONGEST: usize = 64 * 1024;
-/// Private answers that are kept; the oldest goes first.
-const MOST: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -74,11 +75,12 @@ mod tests {
     fn rule_24_a_private_answer_stays_with_whom_it_was_for() {
         let mut discovered = Discovered::default();
         let (one, two) = (context("one"), context("two"));
-        discovered.remember(one, &found(CacheScope::Private, "mine"));
+        let limits = McpLimits::default();
+        discovered.remember(one, &found(CacheScope::Private, "mine"), &limits);
         assert_eq!(discovered.recall(one).as_deref(), Some(&b"mine"[..]));
         assert_eq!(discovered.recall(two), None);
         assert_eq!(discovered.recall(Context::ANONYMOUS), None);
-        discovered.remember(two, &found(CacheScope::Public, "ours"));
+        discovered.remember(two, &found(CacheScope::Public, "ours"), &limits);
         assert_eq!(discovered.recall(one).as_deref(), Some(&b"mine"[..]));
         let anybody = discovered.recall(Context::ANONYMOUS);
         assert_eq!(anybody.as_deref(), Some(&b"ours"[..]));
@@ -87,15 +89,21 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let mut discovered = Discovered::default();
-        let tokens: Vec<String> = (0..=MOST).map(|number| number.to_string()).collect();
-        let dropped = tokens
-            .iter()
-            .filter(|token| discovered.remember(context(token), &found(CacheScope::Private, "x")));
+        let limits = McpLimits {
+            discoveries: 3,
+            document: 9,
+            ..McpLimits::default()
+        };
+        let tokens = ["0", "1", "2", "3"];
+        let dropped = tokens.iter().filter(|token| {
+            let found = found(CacheScope::Private, "x");
+            discovered.remember(context(token), &found, &limits)
+        });
         assert_eq!(dropped.count(), 1);
         assert_eq!(discovered.recall(context("0")), None);
-        assert_eq!(discovered.private.len(), MOST);
-        let long = "x".repeat(LONGEST + 1);
-        assert!(discovered.remember(context("long"), &found(CacheScope::Public, &long)));
+        assert_eq!(discovered.private.len(), 3);
+        let long = found(CacheScope::Public, "0123456789");
+        assert!(discovered.remember(context("long"), &long, &limits));
         assert_eq!(discovered.public, None);
     }
 }

@@ -91,7 +91,7 @@ impl Group {
     pub(crate) fn remember(&self, context: Context, found: &Discovery<'_>) {
         let discovered = self.discovered.lock();
         let mut discovered = discovered.unwrap_or_else(PoisonError::into_inner);
-        if discovered.remember(context, found) {
+        if discovered.remember(context, found, &self.settings.mcp_limits) {
             self.metrics.discover_dropped.increment();
         }
     }

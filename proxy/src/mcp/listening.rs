@@ -58,7 +58,10 @@ impl Acknowledged {
 
     /// What the listener is told when another peer speaks from now on (rule 16), as events: the
     /// lists it listens to may differ, and resources may have changed in between.
-    pub fn announcements(&self, tools: Tools) -> String {
+    ///
+    /// Of more resources than `most` it tells nothing: a client that follows more learns of the move
+    /// by the lists.
+    pub fn announcements(&self, tools: Tools, most: usize) -> String {
         let wants = |kind: &str| self.filter.get(kind) == Some(&Value::Bool(true));
         let mut events = String::new();
         for (kind, method) in [
@@ -73,7 +76,7 @@ impl Acknowledged {
         }
         let resources = self.filter.get("resourceSubscriptions");
         let resources = resources.and_then(Value::as_array).into_iter().flatten();
-        for uri in resources.take(MOST_RESOURCES) {
+        for uri in resources.take(most) {
             events.push_str(&self.event("resources/updated", Some(uri)));
         }
         events
@@ -117,9 +120,6 @@ struct Meta<'a> {
 }
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
-/// Resources that are told of, of all that one subscription names: a client that follows more
-/// learns of the move by the lists.
-const MOST_RESOURCES: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +199,7 @@ mod tests {
         let all = promise(
             r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":false,"resourceSubscriptions":["a\n"]}"#,
         );
-        let events = all.announcements(Tools::Differ);
+        let events = all.announcements(Tools::Differ, 9);
         let methods = [
             "tools/list_changed",
             "prompts/list_changed",
@@ -213,7 +213,7 @@ mod tests {
             );
         }
         assert!(events.contains(r#""uri":"a\n""#), "{events}");
-        assert!(!all.announcements(Tools::Same).contains("tools"));
-        assert_eq!(promise("{}").announcements(Tools::Differ), "");
+        assert!(!all.announcements(Tools::Same, 9).contains("tools"));
+        assert_eq!(promise("{}").announcements(Tools::Differ, 9), "");
     }
 }

@@ -29,6 +29,10 @@ pub struct Scanner {
     watch: Watch,
     /// What the server has asked, oldest first.
     asked: Vec<Id<'static>>,
+    /// How many of those are remembered.
+    most: usize,
+    /// How many of those are not.
+    forgotten: u64,
 }
 
 /// Whether what the server asks and tells is of interest too.
@@ -91,14 +95,18 @@ impl Scanner {
             progress: None,
             watch: Watch::No,
             asked: Vec::new(),
+            most: 0,
+            forgotten: 0,
         }
     }
 
-    /// One that also notes what the server asks, and that its tools have changed.
+    /// One that also notes what the server asks, the last `most` of it, and that its tools have
+    /// changed.
     #[must_use]
-    pub fn watching(self) -> Self {
+    pub fn watching(self, most: usize) -> Self {
         Self {
             watch: Watch::Yes,
+            most,
             ..self
         }
     }
@@ -106,6 +114,11 @@ impl Scanner {
     /// The last requests of the server that went by.
     pub fn asked(&self) -> &[Id<'static>] {
         &self.asked
+    }
+
+    /// How many requests of the server were forgotten since the last call.
+    pub fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Whether the server has said that its tools have changed; once.
@@ -237,10 +250,11 @@ impl Scanner {
                     Glimpse::Request(id) => {
                         let id = id.or_else(|| last_id(&event.tail));
                         if let Some(id) = id.filter(|_| watches) {
-                            if self.asked.len() >= MOST_ASKED {
-                                self.asked.remove(0);
-                            }
                             self.asked.push(id.into_owned());
+                            if self.asked.len() > self.most {
+                                self.asked.remove(0);
+                                self.forgotten += 1;
+                            }
                         }
                     }
                     Glimpse::Responses(ids) => {
@@ -354,9 +368,6 @@ const DATA_HEAD: usize = 256;
 
 /// What is kept of the end of a line: an id may stand there.
 const TAIL: usize = LONGEST_ID + 2;
-
-/// Requests of a server that are remembered: more without an answer are no one's plan.
-const MOST_ASKED: usize = 64;
 
 /// How much of a line is kept: the data with its field name, a byte order mark, and more, so that
 /// a line that does not fit has more data than fits.

@@ -208,6 +208,24 @@ fn rule_28_a_document_that_cannot_be_read_passes_as_it_is() {
     });
 }
 
+#[test]
+fn a_document_is_read_as_far_as_its_limit() {
+    run(async {
+        let long = format!("{DOCUMENT}{}", " ".repeat(70_000));
+        for (limit, about_us) in [(4 * 1024, false), (128 * 1024, true)] {
+            let mut settings = mcp();
+            settings.groups[0].mcp_limits.document = limit;
+            let world = Renewed::start(&settings);
+            let answer = Answer::new(200, long.as_str()).field("content-type", "application/json");
+            always(&world, &answer);
+            let reply = ask(&world, &Ask::get(&format!("{WELL_KNOWN}/mcp"))).await;
+            assert_eq!(!reply.text().contains("http://10.0.0.1/mcp"), about_us);
+            let unread = world.group().metrics.documents_unread.get();
+            assert_eq!(unread == 0, about_us);
+        }
+    });
+}
+
 fn register() -> Ask {
     Ask::post("/register", r#"{"redirect_uris":["http://127.0.0.1/cb"]}"#)
         .field("content-type", "application/json")

@@ -139,7 +139,10 @@ fn servers(encoder: &mut DescriptorEncoder<'_>, groups: &[Arc<Group>]) -> fmt::R
         ),
         groups.iter().flat_map(|group| {
             let limits = [
+                ("answers", &group.metrics.answers_unread),
                 ("discover", &group.metrics.discover_dropped),
+                ("documents", &group.metrics.documents_unread),
+                ("exchanges", &group.metrics.exchanges_forgotten),
                 ("legacy_requests", &group.metrics.migrations.crowded),
                 ("migrations", &group.metrics.migrations_waited),
                 ("oauth_clients", &group.metrics.oauth_clients_dropped),

@@ -2,7 +2,7 @@
 //! before a restart, or very many tasks ago.
 
 use crate::gateway::ctx::Ctx;
-use crate::gateway::elsewhere;
+use crate::gateway::{elsewhere, reading};
 use crate::hooks::{Attempt, Prefix, ResponseAction, Target};
 use crate::mcp::answer;
 use crate::mcp::discovery::error_code;
@@ -24,8 +24,10 @@ pub(in crate::gateway) fn seek(
         return None;
     }
     let text = answer::response(&head.headers, prefix.bytes);
-    if text.is_none() && !prefix.ended && prefix.bytes.len() < LARGEST {
-        return Some(ResponseAction::Read(LARGEST));
+    if text.is_none()
+        && let Some(action) = reading::answer(attempt, prefix)
+    {
+        return Some(action);
     }
     // The peer that has it answers with a result; whoever does not, with an error.
     text.as_deref().and_then(error_code)?;
@@ -47,5 +49,3 @@ pub(in crate::gateway) fn sought(why: &str, session: &Session, ctx: &Ctx) -> Opt
 
 /// Why a request is moved.
 const SEEKS: &str = "the peer does not have the task";
-/// More of an answer is not looked at.
-const LARGEST: usize = 256 * 1024;

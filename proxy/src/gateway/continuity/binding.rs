@@ -126,12 +126,10 @@ impl Binding {
 
     /// A stream has ended after this event and before the answers to these requests: its client is
     /// expected to resume it (MCP 2025-11-25 "Sending Messages to the Server").
-    pub(super) fn polls(&self, event: &[u8], unanswered: &[Id<'static>]) {
+    pub(super) fn polls(&self, event: &[u8], unanswered: &[Id<'static>], group: &Group) {
         let mut state = self.state();
         state.polled.retain(|(other, _)| other != event);
-        if state.polled.len() >= MOST_POLLED {
-            state.polled.pop_front();
-        }
+        make_room(&mut state.polled, group);
         state
             .polled
             .push_back((event.to_vec(), unanswered.to_vec()));
@@ -145,11 +143,9 @@ impl Binding {
     }
 
     /// Its client has answered a question of its server.
-    pub(in crate::gateway) fn answers(&self, id: &str) {
+    pub(in crate::gateway) fn answers(&self, id: &str, group: &Group) {
         let mut state = self.state();
-        if state.answered.len() >= MOST_ANSWERED {
-            state.answered.pop_front();
-        }
+        make_room(&mut state.answered, group);
         state.answered.push_back(id.to_owned());
     }
 
@@ -206,7 +202,10 @@ impl Binding {
     }
 }
 
-/// Streams of one MCP session that wait to be resumed.
-const MOST_POLLED: usize = 64;
-/// As many as a stream remembers of what its server asked.
-const MOST_ANSWERED: usize = 64;
+/// For one more: the oldest goes.
+fn make_room<T>(kept: &mut VecDeque<T>, group: &Group) {
+    if kept.len() >= group.settings.mcp_limits.exchanges {
+        kept.pop_front();
+        group.metrics.exchanges_forgotten.increment();
+    }
+}

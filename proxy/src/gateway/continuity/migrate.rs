@@ -141,7 +141,7 @@ impl Move<'_> {
             answer.head.status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         ) {
-            let denied = timely(answer.whole(LARGEST)).await?;
+            let denied = timely(answer.whole(self.most())).await?;
             return Err(denied.map_or(Refusal::Unfit, Refusal::Denied));
         }
         match answer.head.status {
@@ -156,7 +156,7 @@ impl Move<'_> {
         // is kept as long as the MCP session.
         let upstream = answer.head.headers.get(&header::SESSION_ID);
         let upstream = upstream.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
-        let body = result(&mut answer).await?;
+        let body = result(&mut answer, self.group).await?;
         drop(answer);
         let place = Place {
             generation: self.from.generation + 1,
@@ -209,7 +209,7 @@ impl Move<'_> {
         match self.ask(peer, Method::POST, ping, Some(self.from)).await {
             Ok(answer) => match answer.head.status {
                 status if status.is_success() => {
-                    drop(timely(answer.whole(LARGEST)).await);
+                    drop(timely(answer.whole(self.most())).await);
                     Life::Alive
                 }
                 // MCP 2025-11-25 "Session Management": 404. Servers that keep no record of ended
@@ -226,7 +226,7 @@ impl Move<'_> {
         match self.ask(peer, Method::POST, message, Some(place)).await {
             Ok(answer) if answer.head.status.is_success() => {
                 // The answer itself is nobody's.
-                drop(timely(answer.whole(LARGEST)).await);
+                drop(timely(answer.whole(self.most())).await);
                 true
             }
             Ok(_) | Err(_) => false,
@@ -269,6 +269,11 @@ impl Move<'_> {
         asked.await.map_err(|_| Refusal::OutOfReach)
     }
 
+    /// How much of an answer is read.
+    fn most(&self) -> usize {
+        self.group.settings.mcp_limits.answer
+    }
+
     /// An id unlike any of the client's.
     fn id(&self) -> String {
         let clock = self.session.clock();
@@ -285,11 +290,13 @@ enum Refusal {
 }
 
 /// The response in an answer, as soon as it is there.
-async fn result(answer: &mut Exchanged) -> Result<Bytes, Refusal> {
+async fn result(answer: &mut Exchanged, group: &Group) -> Result<Bytes, Refusal> {
+    let most = group.settings.mcp_limits.answer;
     let mut read = BytesMut::new();
     while let Some(piece) = timely(answer.next()).await? {
         read.extend_from_slice(&piece.map_err(|_| Refusal::Unfit)?);
-        if read.len() > LARGEST {
+        if read.len() > most {
+            group.metrics.answers_unread.increment();
             break;
         }
         // An event stream may go on after it.
@@ -313,5 +320,3 @@ const WINDOW: Duration = Duration::from_secs(5);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
-/// More of an answer is not read.
-const LARGEST: usize = 256 * 1024;

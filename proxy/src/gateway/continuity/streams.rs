@@ -65,11 +65,12 @@ impl Track {
 }
 
 /// What becomes of an answer whose stream has begun with another peer's: it goes on as events,
-/// whatever it came as.
+/// whatever it came as; one that is longer than `most` does not become an event.
 pub(in crate::gateway) fn as_events(
     action: ResponseAction,
     events: bool,
     prefix: &Prefix<'_>,
+    most: usize,
 ) -> ResponseAction {
     match action {
         ResponseAction::Forward if events => ResponseAction::Forward,
@@ -77,7 +78,7 @@ pub(in crate::gateway) fn as_events(
             Message::Response { .. } => ResponseAction::Replace(as_event(prefix.bytes)),
             _ => ResponseAction::Relocate("the answer is none"),
         },
-        ResponseAction::Forward if prefix.bytes.len() < LARGEST => ResponseAction::Read(LARGEST),
+        ResponseAction::Forward if prefix.bytes.len() < most => ResponseAction::Read(most),
         ResponseAction::Forward => ResponseAction::Relocate("the answer is too long for an event"),
         ResponseAction::Replace(reply) => ResponseAction::Replace(as_event(reply.body())),
         action => action,
@@ -126,7 +127,7 @@ impl Answering {
         } = source;
         let (before, rewriter) = resumed(&track, origin.as_ref());
         let scanner = match era {
-            Era::Legacy => scanner.watching(),
+            Era::Legacy => scanner.watching(exchanges(origin.as_ref())),
             Era::Modern => scanner,
         };
         Self {
@@ -153,7 +154,7 @@ impl Answering {
             && let Some((bindings, key)) = &origin.session
             && let Some(binding) = bindings.enter(*key, self.began)
         {
-            binding.polls(event, ids);
+            binding.polls(event, ids, &origin.group);
         }
     }
 
@@ -271,7 +272,7 @@ impl Standing {
         };
         let news = (!told.is_empty()).then(|| (Box::pin(sleep(pause)), told.freeze()));
         Self {
-            scanner: Scanner::new(Vec::new()).watching(),
+            scanner: Scanner::new(Vec::new()).watching(exchanges(Some(&origin))),
             track,
             whole: Whole::default(),
             before,
@@ -307,11 +308,20 @@ impl Origin {
 
 /// Passes on what a server has told of itself.
 fn listen(scanner: &mut Scanner, origin: Option<&Origin>) {
-    if scanner.take_tools_changed()
-        && let Some(origin) = origin
-    {
+    let Some(origin) = origin else { return };
+    if scanner.take_tools_changed() {
         origin.group.tools_changed(origin.peer);
     }
+    let forgotten = scanner.take_forgotten();
+    if forgotten > 0 {
+        origin.group.metrics.exchanges_forgotten.add(forgotten);
+    }
+}
+
+/// How many questions of a server are remembered: none if nobody could be told that they are
+/// nobody's.
+fn exchanges(origin: Option<&Origin>) -> usize {
+    origin.map_or(0, |origin| origin.group.settings.mcp_limits.exchanges)
 }
 
 impl Standing {
@@ -376,6 +386,3 @@ fn rewritten(before: &mut Bytes, rewriter: Option<&mut Rewriter>, piece: Bytes) 
     }
     [std::mem::take(before), piece].concat().into()
 }
-
-/// A longer answer does not become an event.
-const LARGEST: usize = 4 * 1024 * 1024;

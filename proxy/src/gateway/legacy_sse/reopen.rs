@@ -124,7 +124,7 @@ impl Reopening<'_> {
         if answer.head.status != StatusCode::OK || !events {
             return None;
         }
-        let (uri, after) = endpoint(&mut answer).await?;
+        let (uri, after) = endpoint(&mut answer, self.most()).await?;
         let path = token::resolve(&uri, &theirs)?;
         let mut talk = Talk {
             reopening: self,
@@ -158,6 +158,11 @@ impl Reopening<'_> {
         talk.end()
     }
 
+    /// How much is read before the stream is the client's.
+    fn most(&self) -> usize {
+        self.base.group.settings.mcp_limits.answer
+    }
+
     fn peer(&self, peer: PeerIndex) -> (&Group, PeerIndex) {
         (&self.base.group, peer)
     }
@@ -171,7 +176,7 @@ impl Reopening<'_> {
 }
 
 /// The address in the first event of a stream, and what came after it.
-async fn endpoint(answer: &mut Exchanged) -> Option<(String, Bytes)> {
+async fn endpoint(answer: &mut Exchanged, most: usize) -> Option<(String, Bytes)> {
     let mut stage = EndpointStage::new();
     let mut seen = 0;
     while let Some(Ok(piece)) = answer.next().await {
@@ -179,7 +184,7 @@ async fn endpoint(answer: &mut Exchanged) -> Option<(String, Bytes)> {
         if let Step::Endpoint { uri, after, .. } = stage.push(piece) {
             return Some((uri, after));
         }
-        if seen > LARGEST {
+        if seen > most {
             break;
         }
     }
@@ -244,7 +249,7 @@ impl Talk<'_> {
         request.headers_mut().insert(header::ACCEPT, any);
         let answer = self.reopening.exchange(self.peer, request).await?;
         let taken = answer.head.status.is_success();
-        drop(answer.whole(LARGEST).await);
+        drop(answer.whole(self.reopening.most()).await);
         taken.then_some(())
     }
 
@@ -266,7 +271,8 @@ impl Talk<'_> {
                     _ => self.kept.extend_from_slice(&whole),
                 }
             }
-            if self.kept.len() > LARGEST {
+            if self.kept.len() > self.reopening.most() {
+                self.reopening.base.group.metrics.answers_unread.increment();
                 return None;
             }
             let piece = self.answer.next().await?.ok()?;
@@ -292,5 +298,3 @@ impl Talk<'_> {
 /// Between two rounds through the peers.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// More than this is not read before the stream is the client's.
-const LARGEST: usize = 1024 * 1024;

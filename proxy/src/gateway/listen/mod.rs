@@ -12,6 +12,7 @@ pub(super) use state::Listen;
 
 use super::ctx::{Ctx, Mcp};
 use super::form::Form;
+use super::reading;
 use crate::hooks::{Attempt, Prefix, ResponseAction};
 use crate::mcp::events::{self, Cut, Events};
 use crate::mcp::listening::Acknowledged;
@@ -61,8 +62,8 @@ pub(super) fn resumed(
         None => None,
         Some(promised) => {
             let Some(first) = first_message(prefix.bytes) else {
-                if !prefix.ended && prefix.bytes.len() < LARGEST {
-                    return Some(ResponseAction::Read(LARGEST));
+                if let Some(action) = reading::answer(attempt, prefix) {
+                    return Some(action);
                 }
                 if !prefix.ended {
                     listen.refused(peer);
@@ -73,7 +74,8 @@ pub(super) fn resumed(
                 listen.refused(peer);
                 return Some(ResponseAction::Relocate("the peer promises less"));
             }
-            Some(promised.announcements(listen.tools(&group, peer)))
+            let most = group.settings.mcp_limits.subscriptions;
+            Some(promised.announcements(listen.tools(&group, peer), most))
         }
     };
     listen.attached(&group, peer, attempt.session.clock().now());
@@ -112,6 +114,3 @@ fn first_message(stream: &[u8]) -> Option<String> {
         Cut::Part(_) => None,
     })
 }
-
-/// An acknowledgement names what its listener asked for, and that is no longer than a request.
-const LARGEST: usize = 256 * 1024;

@@ -71,6 +71,49 @@ fn rule_23_a_call_runs_again_only_if_all_peers_call_its_tool_repeatable() {
     }
 }
 
+/// Who was shown a list that is not read is not known to be allowed its tools.
+#[test]
+fn a_list_is_read_as_far_as_its_limit() {
+    for (limit, again) in [(1_000, 1), (100, 0)] {
+        run(async {
+            let list = tools(&["rt", "rother"]);
+            let world = World::with(&[Speaks::Modern, Speaks::Modern], |group| {
+                group.mcp_limits.list = limit;
+            });
+            for server in &world.servers {
+                server.state().tools.clone_from(&list);
+            }
+            settle(SECOND).await;
+            let own = |ask: Ask| ask.field("authorization", "Bearer x");
+            let ask = super::world::post("tools/list")
+                .field("mcp-protocol-version", "2026-07-28")
+                .field("mcp-method", "tools/list");
+            world.ask(&own(ask)).await;
+            assert_eq!(repeated(&world, &own(call("t", ""))).await, again);
+            let dropped = world.group.metrics.tools_dropped.get();
+            assert_eq!(dropped == 0, again == 1);
+        });
+    }
+}
+
+/// What is held until it is whole is asked for again when it is cut; what is longer is cut for its
+/// client too.
+#[test]
+fn an_answer_is_held_as_far_as_its_limit() {
+    for (limit, unread) in [(4_000, 0), (1_000, 1)] {
+        run(async {
+            let world = World::with(&[Speaks::Modern], |group| group.mcp_limits.answer = limit);
+            let long = format!("w{}", "x".repeat(2_000));
+            world.servers[0].state().tools = tools(&[long.as_str()]);
+            world.network.set_buffer(500);
+            settle(SECOND).await;
+            let reply = world.modern("tools/list").await;
+            assert!(reply.text().contains(&long[1..]), "{}", reply.text());
+            assert_eq!(world.group.metrics.answers_unread.get(), unread);
+        });
+    }
+}
+
 #[test]
 fn rule_23_tasks_and_coded_bodies_never_run_again() {
     run(async {

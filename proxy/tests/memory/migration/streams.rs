@@ -35,6 +35,32 @@ fn rule_10_questions_of_a_server_that_is_gone_are_cancelled() {
 }
 
 #[test]
+fn questions_of_servers_are_remembered_as_far_as_their_limit() {
+    run(async {
+        let world = World::with(|group| group.mcp_limits.exchanges = 2);
+        let mut client = world.client().await;
+        client.initialize().await;
+        let mut stream = Stream::open(&world, &client).await;
+        stream.until("\"hello\":2").await;
+        let forgotten = || world.gateway.groups()[0].metrics.exchanges_forgotten.get();
+        for id in 0..3 {
+            assert_eq!(forgotten(), 0);
+            world.servers[0].say(&format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{id}}}"#));
+            stream.until(&format!("\"id\":{id}}}")).await;
+        }
+        assert_eq!(forgotten(), 1);
+        for id in 0..3 {
+            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+            assert_eq!(client.post(&answer).await.status, 202);
+        }
+        assert_eq!(forgotten(), 2);
+        world.servers[0].kill();
+        let seen = stream.until("\"hello\":3").await;
+        assert!(!seen.contains("notifications/cancelled"), "{seen}");
+    });
+}
+
+#[test]
 fn rule_14_a_stream_follows_its_session_from_a_peer_that_has_forgotten_it() {
     run(async {
         let world = World::new();
