@@ -31,7 +31,10 @@ impl Acknowledged {
             return None;
         }
         let params = message.params;
-        let subscription = Id::from_json(params.meta?.subscription?.get())?;
+        let subscription = params.meta?.subscription?.get();
+        // JSON has numbers that nobody can read, as 1e999: what is said in a peer's place is readable.
+        serde_json::from_str::<Value>(subscription).ok()?;
+        let subscription = Id::from_json(subscription)?;
         Some(Self {
             filter: params.notifications,
             subscription: subscription.into_owned(),
@@ -187,6 +190,7 @@ mod tests {
             r#"{"method":"notifications/subscriptions/acknowledged","params":{"notifications":{}}}"#,
             r#"{"method":"notifications/tools/list_changed","params":{"notifications":{},"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}"#,
             r#"{"method":"notifications/subscriptions/acknowledged","params":{"notifications":[],"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}"#,
+            r#"{"method":"notifications/subscriptions/acknowledged","params":{"notifications":{},"_meta":{"io.modelcontextprotocol/subscriptionId":1e999}}}"#,
             // No line end may get into an event of ours.
             "{\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{\"notifications\":{},\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":[\n1]}}}",
         ] {
