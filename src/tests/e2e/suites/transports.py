@@ -211,9 +211,7 @@ def _kills(suite, certificate):
         settings = {"retry": RETRY, "circuit_breaker": BREAKER, "health_check": PROBE}
         proxy = _proxy(suite, name, pool.peers, back, certificate, **settings)
         load = Load(suite, proxy, "reads", READERS, name, way=front, certificate=certificate)
-        # A connection of HTTP/2 sends the heads of all answers that it has before their bodies.
-        together = READERS if back.http2 else 1
-        none_fails(suite, pool, proxy, load, KILLS, READERS, together)
+        none_fails(suite, pool, proxy, load, KILLS, READERS)
         pool.stop()
 
 
